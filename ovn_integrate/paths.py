@@ -1,0 +1,94 @@
+"""Every path, socket and port number that the program uses.
+
+OVS and OVN let their folders be moved by the environment (``OVS_RUNDIR`` and so on, see
+ovs-appctl(8)); the same variables are honoured here, so that a private tree of daemons works.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+NB_PORT = 6641
+SB_PORT = 6642
+IPAM_PORT = 9696
+
+PROC_SYS_MODULE = Path("/sys/module")
+SYSTEMD_RUNNING = Path("/run/systemd/system")
+OVS_SCRIPTS = Path("/usr/share/openvswitch/scripts")
+OVN_SCRIPTS = Path("/usr/share/ovn/scripts")
+OVS_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+
+
+def _folder(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or default)
+
+
+def ovs_rundir() -> Path:
+    """The run folder of Open vSwitch: sockets and pid files."""
+    return _folder("OVS_RUNDIR", "/var/run/openvswitch")
+
+
+def ovs_logdir() -> Path:
+    """The log folder of Open vSwitch."""
+    return _folder("OVS_LOGDIR", "/var/log/openvswitch")
+
+
+def ovs_sysconfdir() -> Path:
+    """The configuration folder of Open vSwitch."""
+    return _folder("OVS_SYSCONFDIR", "/etc") / "openvswitch"
+
+
+def ovs_database() -> Path:
+    """The file of the host's Open_vSwitch database."""
+    return _folder("OVS_DBDIR", str(ovs_sysconfdir())) / "conf.db"
+
+
+def ovn_rundir() -> Path:
+    """The run folder of OVN."""
+    return _folder("OVN_RUNDIR", "/var/run/ovn")
+
+
+def host_remote() -> str:
+    """The remote of the host's Open_vSwitch database."""
+    return f"unix:{ovs_rundir()}/db.sock"
+
+
+def nb_remote() -> str:
+    """The local remote of OVN Northbound, on the host where it runs."""
+    return f"unix:{ovn_rundir()}/ovnnb_db.sock"
+
+
+def sb_remote() -> str:
+    """The local remote of OVN Southbound, on the host where it runs."""
+    return f"unix:{ovn_rundir()}/ovnsb_db.sock"
+
+
+def rundir() -> Path:
+    """This program's own run folder: pid files and sockets of its servers."""
+    return _folder("OVN_INTEGRATE_RUNDIR", "/run/ovn-integrate")
+
+
+def logdir() -> Path:
+    """This program's own log folder."""
+    return _folder("OVN_INTEGRATE_LOGDIR", "/var/log/ovn-integrate")
+
+
+def pidfile(server: str) -> Path:
+    """The pid file of one of this program's servers (``ipam`` or ``driver``)."""
+    return rundir() / f"{server}.pid"
+
+
+def logfile(server: str) -> Path:
+    """The log of one of this program's servers when it is detached."""
+    return logdir() / f"{server}.log"
+
+
+def plugin_socket() -> Path:
+    """Where Docker looks for the driver ``openvswitch`` (docker/cli docs/extend/plugin_api.md)."""
+    return _folder("OVN_INTEGRATE_PLUGIN_DIR", "/run/docker/plugins") / "openvswitch.sock"
+
+
+def docker_socket() -> Path:
+    """The API socket of the host's Docker engine."""
+    return Path("/run/docker.sock")

@@ -1,0 +1,72 @@
+"""Running the commands of the host. A failure carries the command, its status and its words."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ovn_integrate.errors import CommandFailed
+
+TIMEOUT = 30.0
+
+Process = subprocess.Popen[bytes]
+StillRunning = subprocess.TimeoutExpired
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    timeout: float = TIMEOUT,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command to its end and return what it printed.
+
+    :param timeout: seconds until the command is killed.
+    :param env: variables set beside the caller's environment.
+    :raises CommandFailed: it is missing, took too long, or its status was not zero.
+    """
+    words = [str(word) for word in argv]
+    try:
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise CommandFailed(words[0], "is not installed", f"tried: {shlex.join(words)}") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(shlex.join(words), f"did not end within {timeout:g} s") from error
+    if done.returncode != 0:
+        raise CommandFailed(shlex.join(words), f"status {done.returncode}: {_last_words(done)}")
+    return done.stdout
+
+
+def spawn(argv: Sequence[str | Path], log: Path) -> Process:
+    """Start a command that outlives the caller: a session of its own, its output in a log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def installed(command: str) -> bool:
+    """Whether a command is on the PATH."""
+    return shutil.which(command) is not None
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[-1].strip() if lines else "it said nothing"

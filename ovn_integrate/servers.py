@@ -1,0 +1,93 @@
+"""The life of this program's own servers: start one detached, ask after it, stop it."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ovn_integrate import paths, runner
+from ovn_integrate.errors import CommandFailed
+
+_POLL = 0.02
+
+
+def pid(server: str) -> int | None:
+    """The process id of a running server, or None. A stale pid file counts as not running."""
+    try:
+        number = int(paths.pidfile(server).read_text())
+        words = Path(f"/proc/{number}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    # A pid file can outlive its process, and the number can be a stranger's by now.
+    return number if b"ovn_integrate" in words or b"ovn-integrate" in words else None
+
+
+def start_detached(server: str, argv: list[str], ready: Callable[[], bool], timeout: float) -> None:
+    """Run this program with ``argv`` in the background and return when it answers.
+
+    :param ready: whether the server answers.
+    :raises CommandFailed: it ended, or did not answer in time; what it said last is in the message.
+    """
+    log = paths.logfile(server)
+    child = runner.spawn([sys.executable, "-m", "ovn_integrate", *argv], log)
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if _ended(child, _POLL):
+            raise CommandFailed(
+                f"{server} server", f"ended at once: {_last_line(log)}", f"see {log}"
+            )
+        if time.monotonic() >= deadline:
+            _end(child.pid, child)
+            raise CommandFailed(f"{server} server", f"not ready within {timeout:g} s", f"see {log}")
+
+
+def stop(server: str, timeout: float) -> bool:
+    """Stop a server, letting requests in flight finish; False when it was not running.
+
+    :raises CommandFailed: it was still there after ``timeout`` seconds.
+    """
+    number = pid(server)
+    if number is None:
+        return False
+    os.kill(number, signal.SIGTERM)
+    if not _gone(number, timeout):
+        hint = f"kill -9 {number}"
+        raise CommandFailed(f"{server} server", f"still running after {timeout:g} s", hint)
+    return True
+
+
+def _end(number: int, child: runner.Process) -> None:
+    os.kill(number, signal.SIGTERM)
+    if not _ended(child, 5.0):
+        child.kill()
+        child.wait()
+
+
+def _ended(child: runner.Process, timeout: float) -> bool:
+    try:
+        child.wait(timeout)
+    except runner.StillRunning:
+        return False
+    return True
+
+
+def _gone(number: int, timeout: float) -> bool:
+    try:
+        descriptor = os.pidfd_open(number)
+    except ProcessLookupError:
+        return True
+    try:
+        # A pidfd becomes readable when the process ends.
+        return bool(select.select([descriptor], [], [], timeout)[0])
+    finally:
+        os.close(descriptor)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,58 @@
+"""Serving a WSGI application on a Unix socket or TCP: gunicorn, one worker with threads.
+
+One worker, because each server keeps one replica of a database; gunicorn's master starts it again
+when it dies and takes over a socket that systemd hands down (``LISTEN_FDS``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+THREADS = 16
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(self, factory: Callable[[], Any], settings: dict[str, Any]) -> None:
+        self._factory = factory
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self._factory()
+
+
+def serve(factory: Callable[[], Any], *, bind: str, pidfile: Path, keep_alive: bool) -> None:
+    """Serve until SIGTERM or SIGINT; does not return.
+
+    :param factory: makes the WSGI application; called in the worker, after the fork, so that
+        threads and connections may be made there.
+    :param bind: ``unix:PATH`` (made for root alone) or ``HOST:PORT``.
+    :param pidfile: holds the master's process id while it serves.
+    :param keep_alive: whether a connection may carry more than one request.
+    """
+    pidfile.parent.mkdir(parents=True, exist_ok=True)
+    _Server(
+        factory,
+        {
+            "bind": bind,
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "pidfile": str(pidfile),
+            "umask": 0o177,
+            "keepalive": 75 if keep_alive else 0,
+            "graceful_timeout": 15,
+            "proc_name": "ovn-integrate",
+            "loglevel": "info",
+            "accesslog": None,
+            "control_socket_disable": True,
+        },
+    ).run()
