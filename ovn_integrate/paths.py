@@ -13,7 +13,7 @@ NB_PORT = 6641
 SB_PORT = 6642
 IPAM_PORT = 9696
 
-PROC_SYS_MODULE = Path("/sys/module")
+MODULES = Path("/sys/module")
 SYSTEMD_RUNNING = Path("/run/systemd/system")
 OVS_SCRIPTS = Path("/usr/share/openvswitch/scripts")
 OVN_SCRIPTS = Path("/usr/share/ovn/scripts")
@@ -52,6 +52,11 @@ def ovn_rundir() -> Path:
 def host_remote() -> str:
     """The remote of the host's Open_vSwitch database."""
     return f"unix:{ovs_rundir()}/db.sock"
+
+
+def ovn_logdir() -> Path:
+    """The log folder of OVN."""
+    return _folder("OVN_LOGDIR", "/var/log/ovn")
 
 
 def nb_remote() -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -46,6 +48,21 @@ def start_detached(server: str, argv: list[str], ready: Callable[[], bool], time
             raise CommandFailed(f"{server} server", f"not ready within {timeout:g} s", f"see {log}")
 
 
+def ask(bind: str, method: str, path: str, timeout: float = 2.0) -> int | None:
+    """The HTTP status with which a server on this host answers, or None when it does not.
+
+    :param bind: ``unix:PATH`` or ``HOST:PORT``, as given to :func:`web.serve`.
+    """
+    connection = _Unix(bind[5:], timeout) if bind.startswith("unix:") else _tcp(bind, timeout)
+    try:
+        connection.request(method, path, headers={"Connection": "close"})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
 def stop(server: str, timeout: float) -> bool:
     """Stop a server, letting requests in flight finish; False when it was not running.
 
@@ -59,6 +76,22 @@ def stop(server: str, timeout: float) -> bool:
         hint = f"kill -9 {number}"
         raise CommandFailed(f"{server} server", f"still running after {timeout:g} s", hint)
     return True
+
+
+class _Unix(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _tcp(bind: str, timeout: float) -> http.client.HTTPConnection:
+    host, _, port = bind.rpartition(":")
+    return http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
 
 
 def _end(number: int, child: runner.Process) -> None:

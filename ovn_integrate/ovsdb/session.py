@@ -1,163 +1,29 @@
-"""One connection to one OVSDB database (RFC 7047), with deadlines.
-
-The ``ovs`` package's IDL keeps a replica of the columns that are asked for. This module is its
-only user, and hides its sharp edges: a call that blocks without a timeout, a value of a wrong type
-that is logged and dropped, a write of the same value that counts as a change.
-"""
+"""A replica of some columns of a database, kept up to date, and the way to change it."""
 
 from __future__ import annotations
 
-import errno
 import functools
-import os
 import threading
 import time
 import uuid as uuids
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-import ovs.db.data
-import ovs.db.error
 import ovs.db.idl
-import ovs.jsonrpc
 import ovs.poller
-import ovs.stream
 
-from ovn_integrate.errors import Conflict, DatabaseUnavailable, Invalid
+from ovn_integrate.errors import Conflict, DatabaseUnavailable
+from ovn_integrate.ovsdb.change import Change, Result, Row
+from ovn_integrate.ovsdb.schema import TIMEOUT, get_schema, reach_hint
 
 T = TypeVar("T")
 
-HOST = "Open_vSwitch"
-NB = "OVN_Northbound"
-SB = "OVN_Southbound"
-
-TIMEOUT = 5.0
-
-# Read-only (not replicated) columns can still be written to by key; see Session.open.
 Tables = Mapping[str, Sequence[str]]
-Row = Any  # ovs.db.idl.Row has one attribute per column of its table
-Notice = Callable[[str, Row, Row | None], None]
+Notice = Callable[[str, Row, Any], None]
 
 
 class Rejected(Conflict):
     """The server refused a transaction: a constraint or an index of the schema."""
-
-
-@dataclass(frozen=True)
-class Result(Generic[T]):
-    """What became of a change.
-
-    :param changed: whether the database differs from before.
-    :param value: what the change function returned.
-    :param incremented: the new value of the column given to :meth:`Change.increment`, if any.
-    """
-
-    changed: bool
-    value: T
-    incremented: int | None = None
-
-
-class Change:
-    """One transaction while it is being put together. Reads see its own writes."""
-
-    def __init__(self, session: Session, transaction: ovs.db.idl.Transaction) -> None:
-        self._session = session
-        self._transaction = transaction
-        self.writes = 0
-        self.scratch: dict[Any, Any] = {}
-        """For the change functions that share this attempt; empty again at each attempt."""
-
-    def rows(self, table: str) -> Iterable[Row]:
-        return self._session.rows(table)
-
-    def find(self, table: str, **columns: Any) -> Row | None:
-        return self._session.find(table, **columns)
-
-    def row(self, table: str, uuid: uuids.UUID) -> Row | None:
-        return self._session.row(table, uuid)
-
-    def has(self, table: str, column: str) -> bool:
-        return self._session.has(table, column)
-
-    def insert(self, table: str, uuid: uuids.UUID | None = None, **columns: Any) -> Row:
-        """Add a row; with ``uuid`` it gets that id (OVS 3.0 and newer)."""
-        row = self._transaction.insert(
-            self._session.table(table), new_uuid=uuid, persist_uuid=uuid is not None
-        )
-        self.writes += 1
-        for column, value in columns.items():
-            self._checked(row, column, value)
-            setattr(row, column, value)
-        return row
-
-    def set(self, row: Row, **columns: Any) -> None:
-        """Set whole columns, those that differ. Maps and sets are better changed by key."""
-        for column, value in columns.items():
-            wanted = self._checked(row, column, value)
-            if self._current(row, column) != wanted:
-                setattr(row, column, value)
-                self.writes += 1
-
-    def set_keys(self, row: Row, column: str, values: Mapping[str, str | None]) -> None:
-        """Set keys of a map column, leaving the others alone; ``None`` removes a key."""
-        current = getattr(row, column, {})
-        for key, value in values.items():
-            if current.get(key) == value:
-                continue
-            if value is None:
-                row.delkey(column, key)
-            else:
-                self._checked(row, column, {key: value})
-                row.setkey(column, key, value)
-            self.writes += 1
-
-    def add(self, row: Row, column: str, value: Any) -> None:
-        """Put a value into a set column that need not be replicated."""
-        self._checked(row, column, [value])
-        row.addvalue(column, value)
-        self.writes += 1
-
-    def remove(self, row: Row, column: str, value: Any) -> None:
-        """Take a value out of a set column that need not be replicated."""
-        self._checked(row, column, [value])
-        row.delvalue(column, value)
-        self.writes += 1
-
-    def delete(self, row: Row) -> None:
-        """Delete a row of a root table. Others go when the last reference to them does."""
-        row.delete()
-        self.writes += 1
-
-    def verify(self, row: Row, *columns: str) -> None:
-        """Run the change again if these columns change meanwhile.
-
-        To be called before the row is written, and of no effect unless it is (or is deleted).
-        """
-        for column in columns:
-            row.verify(column)
-
-    def increment(self, row: Row, column: str) -> None:
-        """Add one to an integer column if anything else changes; see :attr:`Result.incremented`."""
-        row.increment(column)
-
-    def _checked(self, row: Row, column: str, value: Any) -> ovs.db.data.Datum:
-        # Without this the IDL logs a wrong type, drops the value and reports success.
-        kind = row._table.columns[column].type
-        try:
-            return ovs.db.data.Datum.from_python(kind, value, _reference)
-        except (ovs.db.error.Error, AttributeError, TypeError) as error:
-            where = f"{row._table.name}.{column}"
-            raise Invalid(where, f"{value!r} does not fit: {error}") from None
-
-    def _current(self, row: Row, column: str) -> ovs.db.data.Datum | None:
-        if column in row._changes:
-            return row._changes[column]
-        return row._data[column] if row._data else None
-
-
-def _reference(value: Any) -> Any:
-    return value.uuid if isinstance(value, ovs.db.idl.Row) else value
 
 
 class _Idl(ovs.db.idl.Idl):  # type: ignore[misc]  # the ovs package has no types
@@ -166,6 +32,14 @@ class _Idl(ovs.db.idl.Idl):  # type: ignore[misc]  # the ovs package has no type
     def notify(self, event: str, row: Row, updates: Row | None = None) -> None:
         if self.notice is not None:
             self.notice(event, row, updates)
+
+    def _Idl__clear(self) -> None:
+        # Idl.__clear() by its mangled name. After a lost connection it empties the replica, which
+        # is then filled anew, without a notice for the rows that were there.
+        for table in self.tables.values():
+            for row in list(table.rows.values()):
+                self.notify(ovs.db.idl.ROW_DELETE, row)
+        super()._Idl__clear()
 
 
 class Session:
@@ -190,6 +64,7 @@ class Session:
         timeout: float = TIMEOUT,
         unread: Tables | None = None,
         notice: Notice | None = None,
+        patient: bool = False,
     ) -> Session:
         """Connect and wait for the first replica.
 
@@ -201,10 +76,11 @@ class Session:
         :param notice: called with (``create``, ``update`` or ``delete``, row, old values) for every
             change of the replica, in the thread that runs the session.
         :param timeout: seconds for this call, and for each later one that names none.
+        :param patient: try again until then when a server refuses, as one that is starting does.
         :raises DatabaseUnavailable: no server answered in time.
         """
         deadline = time.monotonic() + timeout
-        helper = ovs.db.idl.SchemaHelper(schema_json=get_schema(remote, database, timeout))
+        helper = ovs.db.idl.SchemaHelper(schema_json=get_schema(remote, database, timeout, patient))
         for table, columns in _known(helper.schema_json, tables, unread or {}).items():
             helper.register_columns(table, columns, list((unread or {}).get(table, ())))
         idl = _Idl(remote, helper)
@@ -356,71 +232,9 @@ class Session:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise DatabaseUnavailable(
-                    self.remote, "no answer before the deadline", hint or _reach_hint(self.remote)
+                    self.remote, "no answer before the deadline", hint or reach_hint(self.remote)
                 )
             self.block(left)
-
-
-def get_schema(remote: str, database: str, timeout: float = TIMEOUT) -> dict[str, Any]:
-    """The schema that the first server of a remote list to answer has for ``database``.
-
-    :raises DatabaseUnavailable: none answered in time.
-    """
-    deadline = time.monotonic() + timeout
-    trouble = ""
-    for one in split_remotes(remote):
-        try:
-            return _request_schema(one, database, deadline)
-        except OSError as error:
-            trouble = error.strerror or str(error)
-    raise DatabaseUnavailable(remote, f"cannot be reached ({trouble})", _reach_hint(remote))
-
-
-def split_remotes(remote: str) -> list[str]:
-    """The parts of a comma list of remotes."""
-    return [one for one in remote.split(",") if one]
-
-
-def _request_schema(remote: str, database: str, deadline: float) -> dict[str, Any]:
-    error, stream = ovs.stream.Stream.open_block(
-        ovs.stream.Stream.open(remote), timeout=max(1, int((deadline - time.monotonic()) * 1000))
-    )
-    if error:
-        raise OSError(error, _strerror(error))
-    connection = ovs.jsonrpc.Connection(stream)
-    try:
-        request = ovs.jsonrpc.Message.create_request("get_schema", [database])
-        error = connection.send(request)
-        while not error:
-            error, message = connection.recv()
-            if error == 0 and message.id == request.id:
-                return _schema_of(message, remote, database)
-            if error and error != errno.EAGAIN:
-                break
-            error = _wait(connection, deadline)
-        raise OSError(error, _strerror(error))
-    finally:
-        connection.close()
-
-
-def _schema_of(message: Any, remote: str, database: str) -> dict[str, Any]:
-    if message.type != ovs.jsonrpc.Message.T_REPLY:
-        raise DatabaseUnavailable(remote, f"has no database {database}", "check its port")
-    schema: dict[str, Any] = message.result
-    return schema
-
-
-def _wait(connection: Any, deadline: float) -> int:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        return errno.ETIMEDOUT
-    poller = ovs.poller.Poller()
-    connection.wait(poller)
-    connection.recv_wait(poller)
-    poller.timer_wait(max(1, int(left * 1000)))
-    poller.block()
-    connection.run()
-    return 0
 
 
 def _known(schema: Mapping[str, Any], tables: Tables, unread: Tables) -> dict[str, list[str]]:
@@ -431,14 +245,3 @@ def _known(schema: Mapping[str, Any], tables: Tables, unread: Tables) -> dict[st
         if have:
             known[table] = [column for column in asked if column in have]
     return known
-
-
-def _reach_hint(remote: str) -> str:
-    if remote.startswith("unix:"):
-        return "is its ovsdb-server running?"
-    return "is its ovsdb-server running, and listening on that address?"
-
-
-def _strerror(error: int) -> str:
-    # ovs reports the end of a stream as -1.
-    return os.strerror(error) if error > 0 else "the connection was closed"

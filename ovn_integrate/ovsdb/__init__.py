@@ -1,0 +1,30 @@
+"""One connection to one OVSDB database (RFC 7047), with deadlines.
+
+The ``ovs`` package's IDL keeps a replica of the columns that are asked for. This package is its
+only user, and hides its sharp edges: a call that blocks without a timeout, a value of a wrong type
+that is logged and dropped, a write of the same value that counts as a change.
+"""
+
+from ovn_integrate.ovsdb.change import Change, Result, Row, table_of
+from ovn_integrate.ovsdb.schema import TIMEOUT, get_schema, split_remotes
+from ovn_integrate.ovsdb.session import Rejected, Session, Tables
+
+HOST = "Open_vSwitch"
+NB = "OVN_Northbound"
+SB = "OVN_Southbound"
+
+__all__ = [
+    "HOST",
+    "NB",
+    "SB",
+    "TIMEOUT",
+    "Change",
+    "Rejected",
+    "Result",
+    "Row",
+    "Session",
+    "Tables",
+    "get_schema",
+    "split_remotes",
+    "table_of",
+]

@@ -1,0 +1,99 @@
+"""Asking a server for its schema, with which every session begins; versions of OVN differ."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import Any
+
+import ovs.jsonrpc
+import ovs.poller
+import ovs.stream
+
+from ovn_integrate.errors import DatabaseUnavailable
+
+TIMEOUT = 5.0
+_RETRY = 0.1
+
+
+def get_schema(
+    remote: str, database: str, timeout: float = TIMEOUT, patient: bool = False
+) -> dict[str, Any]:
+    """The schema that the first server of a remote list to answer has for ``database``.
+
+    :param patient: ask again until the deadline when every server refuses.
+    :raises DatabaseUnavailable: none answered in time.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        trouble = ""
+        for one in split_remotes(remote):
+            try:
+                return _request_schema(one, database, deadline)
+            except OSError as error:
+                trouble = error.strerror or str(error)
+        if not patient or time.monotonic() + _RETRY >= deadline:
+            raise DatabaseUnavailable(remote, f"cannot be reached ({trouble})", reach_hint(remote))
+        poller = ovs.poller.Poller()
+        poller.timer_wait(int(_RETRY * 1000))
+        poller.block()
+
+
+def split_remotes(remote: str) -> list[str]:
+    """The parts of a comma list of remotes."""
+    return [one for one in remote.split(",") if one]
+
+
+def _request_schema(remote: str, database: str, deadline: float) -> dict[str, Any]:
+    error, stream = ovs.stream.Stream.open_block(
+        ovs.stream.Stream.open(remote), timeout=max(1, int((deadline - time.monotonic()) * 1000))
+    )
+    if error:
+        raise OSError(error, _strerror(error))
+    connection = ovs.jsonrpc.Connection(stream)
+    try:
+        request = ovs.jsonrpc.Message.create_request("get_schema", [database])
+        error = connection.send(request)
+        while not error:
+            error, message = connection.recv()
+            if error == 0 and message.id == request.id:
+                return _schema_of(message, remote, database)
+            if error and error != errno.EAGAIN:
+                break
+            error = _wait(connection, deadline)
+        raise OSError(error, _strerror(error))
+    finally:
+        connection.close()
+
+
+def _schema_of(message: Any, remote: str, database: str) -> dict[str, Any]:
+    if message.type != ovs.jsonrpc.Message.T_REPLY:
+        raise DatabaseUnavailable(remote, f"has no database {database}", "check its port")
+    schema: dict[str, Any] = message.result
+    return schema
+
+
+def _wait(connection: Any, deadline: float) -> int:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return errno.ETIMEDOUT
+    poller = ovs.poller.Poller()
+    connection.wait(poller)
+    connection.recv_wait(poller)
+    poller.timer_wait(max(1, int(left * 1000)))
+    poller.block()
+    connection.run()
+    return 0
+
+
+def reach_hint(remote: str) -> str:
+    """What to look at when a server does not answer."""
+    if remote.startswith("unix:"):
+        return "is its ovsdb-server running?"
+    return "is its ovsdb-server running, and listening on that address?"
+
+
+def _strerror(error: int) -> str:
+    # ovs reports the end of a stream as -1.
+    return os.strerror(error) if error > 0 else "the connection was closed"
