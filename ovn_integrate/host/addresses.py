@@ -1,0 +1,31 @@
+"""The addresses of this host, where a setting or a listener needs one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ovn_integrate import netlink
+from ovn_integrate.errors import Invalid
+
+
+def refuse_foreign(what: str, wanted: Iterable[str], hint: str = "") -> None:
+    """Refuse an address that is on no interface of this host.
+
+    :param what: what the address is for.
+    :param hint: said after the list of the addresses that are here.
+    :raises Invalid: the hint lists them.
+    """
+    here = {one.ip: one.link for one in netlink.addresses()}
+    for address in wanted:
+        if address not in here:
+            known = ", ".join(f"{ip} ({link})" for ip, link in here.items())
+            raise Invalid(
+                f"{what} {address}", "is on no interface of this host", f"one of: {known}{hint}"
+            )
+
+
+def default() -> str:
+    """The address by which this host would speak to others: its first that is no loopback."""
+    candidates = [one.ip for one in netlink.addresses() if one.link != "lo"]
+    plain = [ip for ip in candidates if ":" not in ip]
+    return next(iter([*plain, *candidates]), "127.0.0.1")

@@ -1,0 +1,187 @@
+"""The host's settings: names that people use, and the external_ids keys that OVN reads.
+
+The keys and their meaning are ovn-controller(8)'s; ``ipam`` and ``ovn-nb`` are read by this
+program and by the tools that came before it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ovn_integrate import paths
+from ovn_integrate.errors import Invalid, NotConfigured
+from ovn_integrate.ovsdb import Session
+
+ROOT = "Open_vSwitch"
+TABLES = {ROOT: ["external_ids", "ovs_version", "iface_types"]}
+
+IPAM = "ipam"
+REMOTE = "ovn-remote"
+NORTHBOUND = "ovn-nb"
+TEP = "ovn-encap-ip"
+ENCAP_TYPE = "ovn-encap-type"
+SYSTEM_ID = "system-id"
+BRIDGE = "ovn-bridge"
+
+INTEGRATION_BRIDGE = "br-int"
+
+# What a missing setting asks for.
+VERBS = {
+    IPAM: "ovn-integrate set-ipam ADDRESS",
+    REMOTE: "ovn-integrate set-ipam ADDRESS",
+    TEP: "ovn-integrate set-tep ADDRESS",
+    ENCAP_TYPE: "ovn-integrate set-encap-type geneve",
+    SYSTEM_ID: "start Open vSwitch with: ovs-ctl start --system-id=random",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a host as they are now; empty where nothing is set."""
+
+    system_id: str | None
+    ipam: tuple[str, ...]
+    remote: str | None
+    northbound: str | None
+    encap_types: tuple[str, ...]
+    encap_ips: tuple[str, ...]
+    bridge: str = INTEGRATION_BRIDGE
+
+    @property
+    def ipam_urls(self) -> tuple[str, ...]:
+        """The base URLs of the IPAM servers, in the order in which to try them."""
+        return tuple(ipam_url(one) for one in self.ipam)
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """One key of external_ids: what it is, what it shall be; None is unset."""
+
+    key: str
+    current: str | None
+    wanted: str | None
+
+    @property
+    def needed(self) -> bool:
+        return self.current != self.wanted
+
+
+def root(session: Any) -> Any:
+    """The one row of the table Open_vSwitch, of a :class:`Session` or a ``Change``.
+
+    :raises NotConfigured: Open vSwitch never ran on this database.
+    """
+    rows = list(session.rows(ROOT))
+    if not rows:
+        raise NotConfigured("Open_vSwitch database", "is empty", "start Open vSwitch once")
+    return rows[0]
+
+
+def read(session: Session) -> Settings:
+    """The settings, a key with this chassis' name behind it (``KEY-CHASSIS``) going first."""
+    keys: dict[str, str] = root(session).external_ids
+    chassis = keys.get(SYSTEM_ID)
+
+    def value(key: str) -> str | None:
+        return keys.get(f"{key}-{chassis}") or keys.get(key) or None
+
+    return Settings(
+        system_id=chassis,
+        ipam=_list(keys.get(IPAM)),
+        remote=value(REMOTE),
+        northbound=keys.get(NORTHBOUND),
+        encap_types=_list(value(ENCAP_TYPE)),
+        encap_ips=_list(value(TEP)),
+        bridge=value(BRIDGE) or INTEGRATION_BRIDGE,
+    )
+
+
+def plan(session: Session, wanted: Mapping[str, str | None]) -> list[KeyChange]:
+    """What writing these keys would change, a row for each key."""
+    keys = root(session).external_ids
+    return [KeyChange(key, keys.get(key), value) for key, value in wanted.items()]
+
+
+def apply(session: Session, wanted: Mapping[str, str | None], comment: str) -> list[KeyChange]:
+    """Write these keys in one transaction; None removes a key. Returns what was planned."""
+    planned = plan(session, wanted)
+    session.transact(lambda change: change.set_keys(root(change), "external_ids", wanted), comment)
+    return planned
+
+
+def ipam_keys(
+    addresses: Iterable[str],
+    *,
+    scheme: str = "tcp",
+    nb_port: int = paths.NB_PORT,
+    sb_port: int = paths.SB_PORT,
+    ipam_port: int = paths.IPAM_PORT,
+) -> dict[str, str | None]:
+    """The keys that name the central host or hosts: IPAM server, Southbound, Northbound."""
+    hosts = [bracketed(one) for one in addresses]
+    plain = ipam_port == paths.IPAM_PORT
+    return {
+        IPAM: ",".join(host.strip("[]") if plain else f"{host}:{ipam_port}" for host in hosts),
+        REMOTE: ",".join(f"{scheme}:{host}:{sb_port}" for host in hosts),
+        NORTHBOUND: ",".join(f"{scheme}:{host}:{nb_port}" for host in hosts),
+    }
+
+
+def require(settings: Settings, *keys: str) -> None:
+    """Refuse to go on without these keys.
+
+    :raises NotConfigured: one is not set; the hint is the verb that sets it.
+    """
+    values = {
+        IPAM: settings.ipam,
+        REMOTE: settings.remote,
+        TEP: settings.encap_ips,
+        ENCAP_TYPE: settings.encap_types,
+        SYSTEM_ID: settings.system_id,
+    }
+    for key in keys:
+        if not values[key]:
+            raise NotConfigured(f"external_ids:{key}", "is not set", VERBS[key])
+
+
+def parse_addresses(text: str) -> list[str]:
+    """The addresses of a comma list, in their usual spelling.
+
+    :raises Invalid: it is empty, or a part is no IP address of a host.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    return [_address(part) for part in parts]
+
+
+def ipam_url(server: str) -> str:
+    """The base URL of an IPAM server given as an address, ``ADDRESS:PORT`` or a URL."""
+    if "://" in server:
+        return server.rstrip("/")
+    try:
+        return f"http://{bracketed(str(ipaddress.ip_address(server)))}:{paths.IPAM_PORT}"
+    except ValueError:
+        return f"http://{server}"
+
+
+def bracketed(address: str) -> str:
+    """An address as URLs and OVSDB remotes want it: IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
+def _address(text: str) -> str:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise Invalid(
+            f"address {text!r}", "is no IP address", "give it like 192.0.2.10 or 2001:db8::10"
+        ) from None
+    if address.is_unspecified or address.is_multicast:
+        raise Invalid(f"address {text!r}", "is not the address of a host")
+    return str(address)
+
+
+def _list(value: str | None) -> tuple[str, ...]:
+    return tuple(part for part in (value or "").split(",") if part)

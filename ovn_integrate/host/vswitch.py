@@ -1,0 +1,137 @@
+"""Open vSwitch on this host: that it runs, and that it has taken in what was written."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ovn_integrate import paths, runner
+from ovn_integrate.errors import CommandFailed, DatabaseUnavailable
+from ovn_integrate.host import daemons, settings
+from ovn_integrate.ovsdb import HOST, Change, Session, get_schema
+
+T = TypeVar("T")
+
+TABLES = {settings.ROOT: [*settings.TABLES[settings.ROOT], "next_cfg", "cur_cfg"]}
+
+_UNITS = ("openvswitch-switch", "openvswitch")
+_MODULE = "openvswitch"
+
+
+def running() -> bool:
+    """Whether both daemons of Open vSwitch run here."""
+    return daemons.alive(_pidfile("ovs-vswitchd")) is not None and _database_answers()
+
+
+def start(timeout: float) -> bool:
+    """Have Open vSwitch running; whether it had to be started.
+
+    Without the kernel's openvswitch module only the userspace datapath is offered.
+
+    :raises CommandFailed: it did not start.
+    """
+    if running():
+        return False
+    unit = daemons.systemd_unit(_UNITS)
+    if unit:
+        daemons.systemctl("start", unit, timeout)
+    elif kernel_module():
+        daemons.ovs_ctl("start", "--system-id=random", timeout=timeout)
+    else:
+        daemons.ovs_ctl("start", "--system-id=random", "--no-ovs-vswitchd", timeout=timeout)
+        _start_userspace_switch(timeout)
+    if not running():
+        raise CommandFailed("Open vSwitch", "did not come up", f"see {paths.ovs_logdir()}")
+    return True
+
+
+def stop(timeout: float) -> bool:
+    """Stop Open vSwitch; whether it ran."""
+    if not running():
+        return False
+    unit = daemons.systemd_unit(_UNITS)
+    if unit:
+        daemons.systemctl("stop", unit, timeout)
+    else:
+        daemons.ovs_ctl("stop", timeout=timeout)
+    return True
+
+
+def kernel_module() -> bool:
+    """Whether the kernel's datapath can be used, loading its module if it is there."""
+    present = paths.MODULES / _MODULE
+    if not present.exists() and runner.installed("modprobe"):
+        try:
+            runner.run(["modprobe", _MODULE])
+        except CommandFailed:
+            return False
+    return present.exists()
+
+
+def ensure_system_id(session: Session) -> bool:
+    """Give this host a system-id if it has none; whether it had to."""
+    if settings.read(session).system_id:
+        return False
+    settings.apply(session, {settings.SYSTEM_ID: str(uuid.uuid4())}, "set system-id")
+    return True
+
+
+def reconfigure(session: Session, change: Callable[[Change], T], comment: str) -> tuple[bool, T]:
+    """Apply a change and wait until ovs-vswitchd has taken it in (as ``ovs-vsctl`` does).
+
+    :param session: has at least the columns of :data:`TABLES`.
+    :returns: whether anything changed, and what ``change`` returned.
+    :raises CommandFailed: ovs-vswitchd did not take it in.
+    """
+
+    def counted(draft: Change) -> T:
+        value = change(draft)
+        if draft.writes:
+            draft.increment(settings.root(draft), "next_cfg")
+        return value
+
+    result = session.transact(counted, comment)
+    if result.changed and not _taken_in(session, result.incremented or 0):
+        raise CommandFailed(
+            "ovs-vswitchd",
+            f"did not take in the change within {session.timeout:g} s",
+            f"is it running? see {paths.ovs_logdir()}/ovs-vswitchd.log",
+        )
+    return result.changed, result.value
+
+
+def _taken_in(session: Session, number: int) -> bool:
+    def current() -> Any:
+        return settings.root(session).cur_cfg >= number
+
+    return bool(session.wait_until(current))
+
+
+def _start_userspace_switch(timeout: float) -> None:
+    if daemons.alive(_pidfile("ovs-vswitchd")):
+        return
+    runner.run(
+        [
+            "ovs-vswitchd",
+            paths.host_remote(),
+            "--disable-system",
+            "--pidfile",
+            "--detach",
+            "--log-file",
+            "-vconsole:off",
+        ],
+        timeout=timeout,
+    )
+
+
+def _database_answers() -> bool:
+    try:
+        get_schema(paths.host_remote(), HOST, 2.0)
+    except DatabaseUnavailable:
+        return False
+    return True
+
+
+def _pidfile(daemon: str) -> Any:
+    return paths.ovs_rundir() / f"{daemon}.pid"
