@@ -1,0 +1,98 @@
+"""What every verb shares: the global options, the output format, the lazy group."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ovn_integrate import paths
+
+if TYPE_CHECKING:
+    from ovn_integrate.driver.neutron import Client
+    from ovn_integrate.ovsdb import Session, Tables
+
+
+@dataclass
+class App:
+    """The global options of this run."""
+
+    db: str = ""
+    timeout: float = 10.0
+    verbose: bool = False
+
+    def host(self, tables: Tables) -> Session:
+        """A session on the host's Open_vSwitch database.
+
+        :raises DatabaseUnavailable: it does not answer in time.
+        """
+        # ovs takes 50 ms to import, which `--help` need not pay.
+        from ovn_integrate.ovsdb import HOST, Session
+
+        return Session.open(self.db or paths.host_remote(), HOST, tables, timeout=self.timeout)
+
+    def neutron(self) -> Client:
+        """A client of the IPAM server that is set on this host.
+
+        :raises NotConfigured: none is.
+        """
+        from ovn_integrate.driver.neutron import Client
+        from ovn_integrate.host import settings
+
+        with self.host(settings.TABLES) as session:
+            now = settings.read(session)
+        settings.require(now, settings.IPAM)
+        return Client(now.ipam_urls, timeout=self.timeout)
+
+
+pass_app = click.make_pass_decorator(App)
+
+output_option = click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="How to print the answer.",
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are imported when they are used.
+
+    :param verbs: for each verb, ``module:attribute`` and its line in the help.
+    """
+
+    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._verbs:
+            return None
+        module, _, attribute = self._verbs[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, line) for name, (_, line) in self._verbs.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A verb that takes the :class:`App` first and ``form`` among its options."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        command: click.Command = click.command(**settings)(pass_app(function))
+        output_option(command)
+        return command
+
+    return decorate

@@ -1,0 +1,63 @@
+"""``central start|stop|status``."""
+
+from __future__ import annotations
+
+import click
+
+from ovn_integrate.cli import output
+from ovn_integrate.cli.app import App, verb
+from ovn_integrate.errors import Unhealthy
+from ovn_integrate.host import central as daemon
+from ovn_integrate.host.settings import parse_addresses
+
+
+@click.group()
+def central() -> None:
+    """Start, stop or ask after OVN's databases and ovn-northd on this host."""
+
+
+@verb()
+@click.option(
+    "--listen",
+    metavar="ADDRESS[,ADDRESS...]",
+    help="Addresses of this host on which other hosts reach the databases (ports 6641, 6642).",
+)
+def start(app: App, listen: str | None, form: str) -> None:
+    """Start the Northbound and Southbound databases and ovn-northd.
+
+    Without --listen they answer on this host's Unix sockets, and where an earlier --listen said.
+    """
+    addresses = parse_addresses(listen) if listen is not None else []
+    changed = daemon.start(addresses, app.timeout)
+    answer = daemon.describe()
+    output.outcome(
+        changed,
+        f"OVN central: running, {_places(answer['listeners'])}",
+        f"OVN central: already running, {_places(answer['listeners'])}",
+        form,
+        listeners=answer["listeners"],
+    )
+
+
+@verb()
+def stop(app: App, form: str) -> None:
+    """Stop them; the databases keep what they hold."""
+    stopped = daemon.stop(app.timeout)
+    output.outcome(stopped, "OVN central: stopped", "OVN central: not running", form)
+
+
+@verb()
+def status(app: App, form: str) -> None:
+    """Show whether they run and where they listen; exit 10 when they do not run."""
+    answer = daemon.describe()
+    output.pairs(answer, form)
+    if not answer["running"]:
+        raise Unhealthy("OVN central", "is not running", "ovn-integrate central start")
+
+
+def _places(listeners: list[str]) -> str:
+    return "listening on " + ", ".join(listeners) if listeners else "for this host only"
+
+
+for _verb in (start, stop, status):
+    central.add_command(_verb)

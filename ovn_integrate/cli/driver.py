@@ -1,0 +1,92 @@
+"""``driver start|stop|status``."""
+
+from __future__ import annotations
+
+import click
+
+from ovn_integrate import paths, servers
+from ovn_integrate.cli import output
+from ovn_integrate.cli.app import App, verb
+from ovn_integrate.errors import NotPermitted, Unhealthy
+
+
+@click.group()
+def driver() -> None:
+    """Start, stop or ask after the Docker network driver "openvswitch"."""
+
+
+@verb()
+@click.option(
+    "--overlay-mode", is_flag=True, help="The only mode; taken for the sake of old scripts."
+)
+@click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
+@click.option(
+    "--ready-timeout",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a container's start waits for OVN to bind its port; 0 does not wait.",
+)
+def start(app: App, overlay_mode: bool, detach: bool, ready_timeout: float, form: str) -> None:
+    """Serve Docker until SIGTERM, or in the background with --detach."""
+    running = servers.pid("driver")
+    if running:
+        words = f"Docker driver: already running (pid {running})"
+        output.outcome(False, "", words, form, pid=running)
+        return
+    remote = app.db or paths.host_remote()
+    socket = paths.plugin_socket()
+    bind = f"unix:{socket}"
+    if detach:
+        argv = ["--timeout", str(app.timeout), "--db", remote, "driver", "start"]
+        argv += ["--ready-timeout", str(ready_timeout)]
+        servers.start_detached(
+            "driver",
+            argv,
+            lambda: servers.ask(bind, "POST", "/Plugin.Activate") == 200,
+            app.timeout,
+        )
+        output.outcome(
+            True, f"Docker driver: serving {socket}", "", form, pid=servers.pid("driver")
+        )
+        return
+    from ovn_integrate import web
+    from ovn_integrate.driver import server
+
+    server.check(remote, app.timeout)
+    try:
+        socket.parent.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
+    web.serve(
+        lambda: server.application(remote=remote, ready_timeout=ready_timeout),
+        bind=bind,
+        pidfile=paths.pidfile("driver"),
+        keep_alive=False,
+    )
+
+
+@verb()
+def stop(app: App, form: str) -> None:
+    """Stop the driver, letting Docker's calls in flight finish."""
+    stopped = servers.stop("driver", max(app.timeout, 20.0))
+    output.outcome(stopped, "Docker driver: stopped", "Docker driver: not running", form)
+
+
+@verb()
+def status(app: App, form: str) -> None:
+    """Show whether the driver runs and answers; exit 10 when not."""
+    code = servers.ask(f"unix:{paths.plugin_socket()}", "POST", "/Plugin.Activate")
+    answer = {
+        "pid": servers.pid("driver"),
+        "socket": str(paths.plugin_socket()),
+        "answers": code == 200,
+    }
+    output.pairs(answer, form)
+    if code != 200:
+        raise Unhealthy("Docker driver", "does not answer", "ovn-integrate driver start --detach")
+
+
+for _verb in (start, stop, status):
+    driver.add_command(_verb)

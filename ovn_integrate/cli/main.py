@@ -1,0 +1,90 @@
+"""The command ``ovn-integrate``: its group, and the one place where an error becomes an exit."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from ovn_integrate import __version__
+from ovn_integrate.cli.app import App, LazyGroup
+from ovn_integrate.errors import Error
+
+_CLI = "ovn_integrate.cli"
+
+VERBS = {
+    "up": (f"{_CLI}.up:up", "Make this host an OVN chassis: all steps in one."),
+    "down": (f"{_CLI}.up:down", "Undo what up did."),
+    "show": (f"{_CLI}.show:show", "Show settings, bridge, controller and tunnels."),
+    "set-ipam": (f"{_CLI}.settings:set_ipam", "Say where the IPAM server and OVN central are."),
+    "unset-ipam": (f"{_CLI}.settings:unset_ipam", "Forget where they are."),
+    "set-tep": (f"{_CLI}.settings:set_tep", "Set this host's tunnel endpoint."),
+    "unset-tep": (f"{_CLI}.settings:unset_tep", "Unset the tunnel endpoint."),
+    "set-encap-type": (f"{_CLI}.settings:set_encap_type", "Set the tunnels' encapsulation."),
+    "unset-encap-type": (f"{_CLI}.settings:unset_encap_type", "Unset the encapsulation."),
+    "create-integration-bridge": (f"{_CLI}.bridge:create", "Make br-int, or set it right."),
+    "controller": (f"{_CLI}.controller:controller", "Start, stop or ask after ovn-controller."),
+    "central": (f"{_CLI}.central:central", "Start, stop or ask after OVN's databases here."),
+    "ipam": (f"{_CLI}.ipam:ipam", "Start, stop or ask after the IPAM server."),
+    "driver": (f"{_CLI}.driver:driver", "Start, stop or ask after the Docker driver."),
+    "network": (f"{_CLI}.network:network", "Logical networks (logical switches)."),
+    "port": (f"{_CLI}.port:port", "Logical ports."),
+}
+
+
+@click.command(
+    cls=LazyGroup,
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an unforeseen error.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a database, a daemon or a server.",
+)
+@click.option(
+    "--db",
+    metavar="REMOTE",
+    help="The host's Open_vSwitch database.  [default: unix:$OVS_RUNDIR/db.sock]",
+)
+@click.version_option(__version__, prog_name="ovn-integrate")
+@click.pass_obj
+def cli(app: App, verbose: bool, timeout: float, db: str | None) -> None:
+    """Make a plain Linux host an OVN chassis, and give Docker a network driver on OVN."""
+    app.verbose = verbose
+    app.timeout = timeout
+    app.db = db or ""
+
+
+def run() -> NoReturn:
+    """Run the command and exit: 0, or the code of the error (ovn-integrate(8), EXIT STATUS)."""
+    app = App()
+    try:
+        cli.main(obj=app, standalone_mode=False, prog_name="ovn-integrate")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except Error as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our answer has gone (`| head`); there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as error:  # the edge: a bug is one line too, and -v has the rest
+        if app.verbose:
+            raise
+        _say(f"unforeseen {type(error).__name__}: {error}; run again with -v and report it")
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _say(line: str) -> None:
+    click.echo(f"ovn-integrate: {line}", err=True)

@@ -1,0 +1,75 @@
+"""``up`` and ``down``."""
+
+from __future__ import annotations
+
+import click
+
+from ovn_integrate import bringup, paths
+from ovn_integrate.cli import output
+from ovn_integrate.cli.app import App, verb
+from ovn_integrate.errors import Invalid
+from ovn_integrate.host import addresses, bridge, encap, settings
+
+
+@verb()
+@click.option("--ipam", metavar="ADDRESS[,...]", help="Where the IPAM server and OVN central are.")
+@click.option("--tep", metavar="ADDRESS[,...]", help="This host's tunnel endpoint.")
+@click.option("--encap-type", default="geneve", show_default=True, metavar="TYPE[,...]")
+@click.option("--datapath", type=click.Choice(bridge.DATAPATHS), default="auto", show_default=True)
+@click.option("--all-in-one", is_flag=True, help="Run the IPAM server and OVN central here too.")
+@click.option("--driver/--no-driver", default=True, show_default=True, help="The Docker driver.")
+def up(
+    app: App,
+    ipam: str | None,
+    tep: str | None,
+    encap_type: str,
+    datapath: str,
+    all_in_one: bool,
+    driver: bool,
+    form: str,
+) -> None:
+    """Make this host an OVN chassis: all steps in one, each skipped when already so."""
+    types = encap.parse(encap_type)
+    teps, central = _addresses(ipam, tep, all_in_one)
+    wish = bringup.Wish(
+        ipam=central,
+        tep=teps,
+        encap_types=types,
+        datapath=datapath,
+        all_in_one=all_in_one,
+        driver=driver,
+        timeout=app.timeout,
+        db=app.db or paths.host_remote(),
+    )
+    steps = []
+    for name, changed in bringup.up(wish):
+        steps.append({"step": name, "changed": changed})
+        click.echo(f"{name:20} {'done' if changed else 'already so'}", err=True)
+    for text in encap.warnings(types):
+        output.warn(text)
+    changed = any(step["changed"] for step in steps)
+    output.outcome(changed, "this host is up", "this host was up already", form, steps=steps)
+
+
+@verb()
+def down(app: App, form: str) -> None:
+    """Undo what up did on this host, and nothing else."""
+    undone = []
+    for name in bringup.down(app.db or paths.host_remote(), app.timeout):
+        undone.append(name)
+        click.echo(f"{name:20} undone", err=True)
+    output.outcome(
+        bool(undone),
+        "this host is down",
+        "nothing to undo: up did nothing here",
+        form,
+        undone=undone,
+    )
+
+
+def _addresses(ipam: str | None, tep: str | None, all_in_one: bool) -> tuple[list[str], list[str]]:
+    if not all_in_one and (ipam is None or tep is None):
+        raise Invalid("up", "needs --ipam and --tep", "or --all-in-one, which needs neither")
+    teps = settings.parse_addresses(tep) if tep is not None else [addresses.default()]
+    # Other hosts are let in only when they are meant to be: by --ipam with an address they reach.
+    return teps, settings.parse_addresses(ipam) if ipam is not None else ["127.0.0.1"]
