@@ -81,7 +81,9 @@ def down(db: str, timeout: float) -> Iterator[str]:
         return
     with session:
         done = _written_down(session)
-        steps = {step.name: step for step in _steps(session, _nothing(db, timeout))}
+        ipam = settings.read(session).ipam_hosts
+        wish = Wish(ipam, [], [], all_in_one=True, timeout=timeout, db=db)
+        steps = {step.name: step for step in _steps(session, wish)}
         for name in reversed(done):
             if name in steps:
                 steps[name].undo()
@@ -93,7 +95,7 @@ def down(db: str, timeout: float) -> Iterator[str]:
 
 
 def _steps(session: Session, wish: Wish) -> list[Step]:
-    here = [_central(wish), _ipam_server(wish)] if wish.all_in_one else []
+    here = [*_central(wish), _ipam_server(wish)] if wish.all_in_one else []
     host = [
         _settings(session, wish),
         Step(
@@ -112,13 +114,21 @@ def _steps(session: Session, wish: Wish) -> list[Step]:
     return here + host + ([_driver(wish)] if wish.driver else [])
 
 
-def _central(wish: Wish) -> Step:
-    return Step(
-        "OVN central",
-        lambda: central.listens(wish.ipam),
-        lambda: central.start(wish.ipam, wish.timeout),
-        lambda: central.stop(wish.timeout),
-    )
+def _central(wish: Wish) -> list[Step]:
+    return [
+        Step(
+            "OVN central",
+            central.running,
+            lambda: central.start(wish.timeout),
+            lambda: central.stop(wish.timeout),
+        ),
+        Step(
+            "OVN listeners",
+            lambda: central.listens(wish.ipam),
+            lambda: central.listen(wish.ipam, wish.timeout),
+            lambda: central.running() and central.unlisten(wish.ipam, wish.timeout),
+        ),
+    ]
 
 
 def _ipam_server(wish: Wish) -> Step:
@@ -163,10 +173,6 @@ def _driver(wish: Wish) -> Step:
         ),
         lambda: servers.stop("driver", wish.timeout),
     )
-
-
-def _nothing(db: str, timeout: float) -> Wish:
-    return Wish([], [], [], all_in_one=True, timeout=timeout, db=db)
 
 
 def _host(db: str, timeout: float) -> Session:

@@ -37,7 +37,8 @@ def serve(factory: Callable[[], Any], *, bind: str, pidfile: Path, keep_alive: b
     :param factory: makes the WSGI application; called in the worker, after the fork, so that
         threads and connections may be made there.
     :param bind: ``unix:PATH`` (made for root alone) or ``HOST:PORT``.
-    :param pidfile: holds the master's process id while it serves.
+    :param pidfile: holds the master's process id from when the socket is bound, which is later
+        than in a pid file of gunicorn's own, until the end.
     :param keep_alive: whether a connection may carry more than one request.
     """
     pidfile.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,8 @@ def serve(factory: Callable[[], Any], *, bind: str, pidfile: Path, keep_alive: b
             "workers": 1,
             "worker_class": "gthread",
             "threads": THREADS,
-            "pidfile": str(pidfile),
+            "when_ready": lambda master: pidfile.write_text(f"{master.pid}\n"),
+            "on_exit": lambda master: pidfile.unlink(missing_ok=True),
             "umask": 0o177,
             "keepalive": 75 if keep_alive else 0,
             "graceful_timeout": 15,

@@ -28,7 +28,8 @@ def start(app: App, listen: str | None, form: str) -> None:
     Without --listen they answer on this host's Unix sockets, and where an earlier --listen said.
     """
     addresses = parse_addresses(listen) if listen is not None else []
-    changed = daemon.start(addresses, app.timeout)
+    started = daemon.start(app.timeout)
+    changed = daemon.listen(addresses, app.timeout) or started
     answer = daemon.describe()
     output.outcome(
         changed,

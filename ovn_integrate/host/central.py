@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ovn_integrate import paths
@@ -26,29 +26,51 @@ def running() -> bool:
     )
 
 
+def start(timeout: float) -> bool:
+    """Have central running; whether it had to be started.
+
+    At first it answers on this host's Unix sockets alone; see :func:`listen`.
+
+    :raises CommandFailed: it did not start.
+    """
+    if running():
+        return False
+    unit = daemons.systemd_unit(_UNITS)
+    if unit:
+        daemons.systemctl("start", unit, timeout)
+    else:
+        daemons.ovn_ctl("start_northd", timeout=timeout)
+    if not running():
+        raise CommandFailed("OVN central", "did not come up", f"see {paths.ovn_logdir()}")
+    return True
+
+
+def listen(hosts: Iterable[str], timeout: float) -> bool:
+    """Have both databases listen on these addresses of this host, besides those they listen on.
+
+    :returns: whether anything had to change. The databases remember it over a restart.
+    :raises Invalid: an address is on no interface of this host.
+    :raises CommandFailed: another server has the port.
+    """
+    wanted = list(hosts)
+    addresses.refuse_foreign("listen address", wanted)
+    changed = [_set_listeners(*one, timeout, add=wanted) for one in _DATABASES if wanted]
+    for name, table, _, port in _DATABASES:
+        for host in wanted:
+            _prove(name, table, port, host, timeout)
+    return any(changed)
+
+
+def unlisten(hosts: Iterable[str], timeout: float) -> bool:
+    """Have them listen on these addresses no more; whether they did."""
+    changed = [_set_listeners(*one, timeout, remove=list(hosts)) for one in _DATABASES]
+    return any(changed)
+
+
 def listens(hosts: Iterable[str]) -> bool:
     """Whether central runs and listens on these addresses, at the usual ports."""
-    wanted = {f"ptcp:{port}:{bracketed(host)}" for host in hosts for _, _, _, port in _DATABASES}
+    wanted = {_target(port, host) for host in hosts for _, _, _, port in _DATABASES}
     return wanted <= set(describe()["listeners"])
-
-
-def start(listen: Iterable[str], timeout: float) -> bool:
-    """Have central running and listening on these addresses; whether anything had to change.
-
-    :param listen: addresses of this host; none leaves the listeners as they are (at first: only
-        the Unix sockets of this host).
-    :raises Invalid: an address is on no interface of this host.
-    :raises CommandFailed: it did not start, or an address could not be bound.
-    """
-    wanted = list(listen)
-    addresses.refuse_foreign("listen address", wanted)
-    started = not running()
-    if started:
-        _launch(timeout)
-        if not running():
-            raise CommandFailed("OVN central", "did not come up", f"see {paths.ovn_logdir()}")
-    changed = [_listen(*database, wanted, timeout) for database in _DATABASES if wanted]
-    return started or any(changed)
 
 
 def stop(timeout: float) -> bool:
@@ -74,39 +96,48 @@ def describe() -> dict[str, Any]:
     return {"running": True, "listeners": sorted(listeners)}
 
 
-def _launch(timeout: float) -> None:
-    unit = daemons.systemd_unit(_UNITS)
-    if unit:
-        daemons.systemctl("start", unit, timeout)
-    else:
-        daemons.ovn_ctl("start_northd", timeout=timeout)
-
-
-def _listen(
-    name: str, table: str, remote: Any, port: int, hosts: list[str], timeout: float
+def _set_listeners(
+    name: str,
+    table: str,
+    remote: Callable[[], str],
+    port: int,
+    timeout: float,
+    *,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
 ) -> bool:
-    wanted = {f"ptcp:{port}:{bracketed(host)}" for host in hosts}
+    adding = [_target(port, host) for host in add]
+    removing = {_target(port, host) for host in remove}
 
     def change(draft: Change) -> None:
         root = next(iter(draft.rows(table)))
-        have = {row.target: row for row in root.connections}
-        if set(have) != wanted:
-            rows = [have.get(one) or draft.insert("Connection", target=one) for one in wanted]
-            draft.set(root, connections=rows)
+        kept = [row for row in root.connections if row.target not in removing]
+        have = {row.target for row in kept}
+        missing = [one for one in adding if one not in have]
+        if missing or len(kept) != len(root.connections):
+            made = [draft.insert("Connection", target=one) for one in missing]
+            draft.set(root, connections=[*kept, *made])
 
     with Session.open(remote(), name, _tables(table), timeout=timeout) as session:
-        changed = session.transact(change, "central listeners").changed
-        identity = next(iter(session.rows(table))).uuid
-    for host in hosts:
-        _prove(name, table, f"tcp:{bracketed(host)}:{port}", identity, timeout)
-    return changed
+        return session.transact(change, "central listeners").changed
 
 
-def _prove(name: str, table: str, remote: str, identity: Any, timeout: float) -> None:
-    # An ovsdb-server that cannot bind a port only logs it, and another one may answer there.
-    with Session.open(remote, name, {table: ["nb_cfg"]}, timeout=timeout, patient=True) as session:
-        if next(iter(session.rows(table))).uuid != identity:
-            raise CommandFailed(remote, "another database server has this port", "stop that one")
+def _prove(name: str, table: str, port: int, host: str, timeout: float) -> None:
+    """An ovsdb-server that cannot bind a port only logs it, and another one may answer there."""
+    remote = f"tcp:{bracketed(host)}:{port}"
+    local = next(one() for _, where, one, _ in _DATABASES if where == table)
+    if _identity(name, table, remote, timeout) != _identity(name, table, local, timeout):
+        raise CommandFailed(remote, "another database server has this port", "stop that one")
+
+
+def _identity(name: str, table: str, remote: str, timeout: float) -> Any:
+    columns = {table: ["nb_cfg"]}
+    with Session.open(remote, name, columns, timeout=timeout, patient=True) as session:
+        return next(iter(session.rows(table))).uuid
+
+
+def _target(port: int, host: str) -> str:
+    return f"ptcp:{port}:{bracketed(host)}"
 
 
 def _answers(name: str, table: str, remote: str) -> bool:

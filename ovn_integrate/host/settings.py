@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ovn_integrate import paths
 from ovn_integrate.errors import Invalid, NotConfigured
@@ -54,6 +55,11 @@ class Settings:
     def ipam_urls(self) -> tuple[str, ...]:
         """The base URLs of the IPAM servers, in the order in which to try them."""
         return tuple(ipam_url(one) for one in self.ipam)
+
+    @property
+    def ipam_hosts(self) -> list[str]:
+        """The addresses of the IPAM servers, without ports or brackets."""
+        return [urlsplit(url).hostname or "" for url in self.ipam_urls]
 
 
 @dataclass(frozen=True)

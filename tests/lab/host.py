@@ -42,6 +42,11 @@ class Host:
         return f"<Host {self.name} {self.address}>"
 
     @property
+    def program(self) -> str:
+        """The Python that has the program under test: ``program -m ovn_integrate``."""
+        return sys.executable
+
+    @property
     def running(self) -> bool:
         return self._holder.running
 
@@ -100,7 +105,7 @@ class Host:
         """Run the program under test, as installed for the Python that runs the tests."""
         path = f"{Path(sys.executable).parent}:{ENVIRONMENT['PATH']}"
         return self.run(
-            sys.executable,
+            self.program,
             "-m",
             "ovn_integrate",
             *arguments,
