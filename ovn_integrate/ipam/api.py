@@ -1,0 +1,218 @@
+"""Neutron's v2.0 API over HTTP.
+
+Reference: https://docs.openstack.org/api-ref/network/v2/ and the recorded answers of Neutron 29.
+``X-Auth-Token`` is not looked at: everybody is admin, as with ``auth_strategy = noauth``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from ovn_integrate.errors import DatabaseUnavailable, Error
+from ovn_integrate.ipam import bodies, convert, documents, query
+from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.faults import HTTPBadRequest, HTTPNotFound
+from ovn_integrate.ipam.service import Service
+
+log = logging.getLogger(__name__)
+
+_MALFORMED = (
+    "The server could not comply with the request since it is either malformed or otherwise "
+    "incorrect."
+)
+_BUG = "Request Failed: internal server error while processing your request."
+_JSON = ("application/json", "text/json")
+
+
+App = Flask
+
+
+def create_app(service: Service) -> App:
+    """The WSGI application on a service."""
+    app = App(__name__)
+    app.url_map.strict_slashes = False
+    app.wsgi_app = _Paths(app.wsgi_app)  # type: ignore[method-assign,assignment]
+    app.before_request(_check_request)
+    _add_documents(app)
+    _Members(service).add_to(app)
+    app.register_error_handler(Error, _fault)
+    app.register_error_handler(HTTPException, _http_fault)
+    app.register_error_handler(Exception, _bug)
+    return app
+
+
+class _Paths:
+    """Takes the ``.json`` off paths, which the neutron command up to 3.1.1 puts on all of them."""
+
+    def __init__(self, inner: Callable[..., Iterable[bytes]]) -> None:
+        self._inner = inner
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/v2.0/") and path.endswith(".json"):
+            environ["PATH_INFO"] = path[: -len(".json")]
+        return self._inner(environ, start)
+
+
+class _Members:
+    """The handlers of collections, their members and the members' tags."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def add_to(self, app: Flask) -> None:
+        names = ",".join(RESOURCES)
+        collection = f"/v2.0/<any({names}):collection>"
+        member = f"{collection}/<id>"
+        for rule, method, view in (
+            (collection, "GET", self.list),
+            (collection, "POST", self.create),
+            (collection, "PUT", self.nobody),
+            (collection, "DELETE", self.nobody),
+            (member, "GET", self.show),
+            (member, "PUT", self.update),
+            (member, "DELETE", self.delete),
+            (f"{member}/tags", "GET", self.tags),
+            (f"{member}/tags", "PUT", self.set_tags),
+            (f"{member}/tags", "DELETE", self.clear_tags),
+            (f"{member}/tags/<tag>", "GET", self.has_tag),
+            (f"{member}/tags/<tag>", "PUT", self.add_tag),
+            (f"{member}/tags/<tag>", "DELETE", self.remove_tag),
+        ):
+            app.add_url_rule(rule, f"{rule} {method}", view, methods=[method])
+
+    def list(self, collection: str) -> Response:
+        resource = RESOURCES[collection]
+        pairs = list(request.args.items(multi=True))
+        asked = query.parse(resource, pairs)
+        found, page = self._service.page(resource, asked)
+        answer: dict[str, Any] = {collection: found}
+        links = query.links(asked, f"{_base()}/v2.0/{collection}", pairs, page)
+        if links is not None:
+            answer[f"{collection}_links"] = links
+        return _answer(answer)
+
+    def create(self, collection: str) -> Response:
+        resource = RESOURCES[collection]
+        wanted, bulk = bodies.creations(resource, bodies.decode(request.get_data()))
+        made = self._service.create(resource, wanted)
+        return _answer({collection: made} if bulk else {resource.name: made[0]}, 201)
+
+    def nobody(self, collection: str) -> Response:
+        # Neutron takes the collection for a member that has no id.
+        self._service.show(RESOURCES[collection], "None")
+        raise HTTPNotFound
+
+    def show(self, collection: str, id: str) -> Response:
+        resource = RESOURCES[collection]
+        asked = query.Query(fields=request.args.getlist("fields"))
+        return _answer({resource.name: query.project(asked, self._service.show(resource, id))})
+
+    def update(self, collection: str, id: str) -> Response:
+        resource = RESOURCES[collection]
+        attributes = bodies.update(resource, bodies.decode(request.get_data()))
+        return _answer({resource.name: self._service.update(resource, id, attributes)})
+
+    def delete(self, collection: str, id: str) -> Response:
+        self._service.delete(RESOURCES[collection], id)
+        return _nothing()
+
+    def tags(self, collection: str, id: str) -> Response:
+        return _answer({"tags": self._service.tags(RESOURCES[collection], id)})
+
+    def set_tags(self, collection: str, id: str) -> Response:
+        body = bodies.decode(request.get_data())
+        if "tags" not in body:
+            raise HTTPBadRequest(reason="Invalid tags body")
+        tags = convert.tags("tags", body["tags"])
+        return _answer({"tags": self._service.set_tags(RESOURCES[collection], id, tags)})
+
+    def clear_tags(self, collection: str, id: str) -> Response:
+        self._service.set_tags(RESOURCES[collection], id, ())
+        return _nothing()
+
+    def has_tag(self, collection: str, id: str, tag: str) -> Response:
+        self._service.has_tag(RESOURCES[collection], id, tag)
+        return _nothing()
+
+    def add_tag(self, collection: str, id: str, tag: str) -> Response:
+        self._service.add_tag(RESOURCES[collection], id, convert.tag(tag))
+        return _answer(None, 201)
+
+    def remove_tag(self, collection: str, id: str, tag: str) -> Response:
+        self._service.remove_tag(RESOURCES[collection], id, tag)
+        return _nothing()
+
+
+def _add_documents(app: Flask) -> None:
+    app.add_url_rule("/", "versions", lambda: _answer(documents.versions(_base())))
+    # Without the slash a real Neutron answers 404, and no client asks for it.
+    app.add_url_rule(
+        "/v2.0/", "resources", lambda: _answer(documents.resources(_base())), strict_slashes=True
+    )
+    app.add_url_rule("/v2.0", "unslashed", _unslashed, strict_slashes=True)
+    app.add_url_rule("/v2.0/extensions", "extensions", lambda: _answer(documents.extensions()))
+    app.add_url_rule("/v2.0/extensions/<alias>", "extension", _extension)
+
+
+def _unslashed() -> Response:
+    raise HTTPNotFound
+
+
+def _extension(alias: str) -> Response:
+    found = documents.extension(alias)
+    if found is None:
+        # Neutron answers this one in plain text.
+        return Response(f"Extension with alias {alias} does not exist\n", 404)
+    return _answer(found)
+
+
+def _check_request() -> Response | None:
+    if request.method == "HEAD":
+        raise MethodNotAllowed
+    if request.accept_mimetypes and not request.accept_mimetypes.best_match(_JSON):
+        return _document("HTTPNotAcceptable", _MALFORMED, 406)
+    return None
+
+
+def _fault(error: Error) -> Response:
+    kind = type(error).__name__
+    if isinstance(error, DatabaseUnavailable):
+        kind = "ServiceUnavailable"
+    return _document(kind, str(error), error.status)
+
+
+def _http_fault(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status == 404 and not request.path.startswith("/v2.0"):
+        return Response("Not Found\n", 404)
+    if status == 404:
+        return _fault(HTTPNotFound())
+    return _document(f"HTTP{type(error).__name__}", _MALFORMED, status)
+
+
+def _bug(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path)
+    return _document("HTTPInternalServerError", _BUG, 500)
+
+
+def _document(kind: str, message: str, status: int) -> Response:
+    return _answer({"NeutronError": {"type": kind, "message": message, "detail": ""}}, status)
+
+
+def _answer(body: Any, status: int = 200) -> Response:
+    return Response(json.dumps(body), status, content_type="application/json")
+
+
+def _nothing() -> Response:
+    return Response(status=204)
+
+
+def _base() -> str:
+    return request.host_url.rstrip("/")

@@ -1,0 +1,222 @@
+"""Which attributes a resource has, and what a request's body says of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ovn_integrate.ipam import convert, model
+from ovn_integrate.ipam.convert import Convert
+from ovn_integrate.ipam.faults import HTTPBadRequest
+
+_NAME = 255
+_DESCRIPTION = 255
+_DEVICE = 255
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """How an attribute may be used.
+
+    :param read: turns a value of a body into that of the rules.
+    :param post: whether it may be given at creation; ``put``: at an update.
+    :param required: whether creation needs it.
+    :param filter: turns the text of a list's filter into the value to compare with; None when
+        the attribute does not filter.
+    """
+
+    read: Convert = convert.anything
+    post: bool = True
+    put: bool = True
+    required: bool = False
+    filter: Convert | None = convert.anything
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of thing of the API, with its name in the singular and the plural."""
+
+    name: str
+    collection: str
+    kind: type[model.Network] | type[model.Subnet] | type[model.Port]
+    attributes: Mapping[str, Attribute]
+
+
+_BOOLEAN = Attribute(convert.boolean, filter=convert.boolean)
+_READ_ONLY = Attribute(post=False, put=False)
+_OPAQUE = Attribute(post=False, put=False, filter=None)
+_PROJECT = Attribute(convert.text(_NAME), put=False)
+_MODE = convert.or_none(convert.one_of("slaac", "dhcpv6-stateful", "dhcpv6-stateless"))
+
+_COMMON = {
+    "id": _READ_ONLY,
+    "name": Attribute(convert.text(_NAME)),
+    "tenant_id": _PROJECT,
+    "project_id": _PROJECT,
+    "description": Attribute(convert.text(_DESCRIPTION)),
+    "tags": Attribute(convert.tags, put=False),
+    "created_at": _READ_ONLY,
+    "updated_at": _READ_ONLY,
+    "revision_number": Attribute(post=False, put=False, filter=convert.number),
+}
+
+NETWORK = Resource(
+    "network",
+    "networks",
+    model.Network,
+    {
+        **_COMMON,
+        "admin_state_up": _BOOLEAN,
+        "shared": _BOOLEAN,
+        "router:external": _BOOLEAN,
+        "port_security_enabled": _BOOLEAN,
+        "mtu": Attribute(convert.number, filter=convert.number),
+        "status": _READ_ONLY,
+        "subnets": _OPAQUE,
+        "provider:network_type": Attribute(convert.or_none(convert.text(_NAME)), put=False),
+        "provider:physical_network": Attribute(
+            convert.or_none(convert.text(_NAME)), put=False, filter=None
+        ),
+        "provider:segmentation_id": Attribute(
+            convert.or_none(convert.number), put=False, filter=convert.number
+        ),
+        "vlan_transparent": Attribute(convert.boolean, put=False, filter=None),
+        "qinq": Attribute(convert.boolean, put=False, filter=None),
+        "availability_zone_hints": Attribute(convert.words, put=False, filter=None),
+        "availability_zones": _OPAQUE,
+        "ipv4_address_scope": _OPAQUE,
+        "ipv6_address_scope": _OPAQUE,
+    },
+)
+
+SUBNET = Resource(
+    "subnet",
+    "subnets",
+    model.Subnet,
+    {
+        **_COMMON,
+        "network_id": Attribute(convert.identity, put=False, required=True),
+        "ip_version": Attribute(
+            convert.one_of(4, 6), put=False, required=True, filter=convert.number
+        ),
+        "cidr": Attribute(convert.or_none(convert.text(_NAME)), put=False),
+        "subnetpool_id": Attribute(convert.or_none(convert.identity), put=False),
+        "gateway_ip": Attribute(convert.or_none(convert.address)),
+        "allocation_pools": Attribute(convert.pools, filter=None),
+        "enable_dhcp": _BOOLEAN,
+        "ipv6_ra_mode": Attribute(_MODE, put=False),
+        "ipv6_address_mode": Attribute(_MODE, put=False),
+        "dns_nameservers": Attribute(convert.nameservers, filter=None),
+        "host_routes": Attribute(convert.host_routes, filter=None),
+        "service_types": Attribute(convert.words, filter=None),
+        "segment_id": Attribute(convert.or_none(convert.identity), filter=None),
+        "router:external": _OPAQUE,
+    },
+)
+
+PORT = Resource(
+    "port",
+    "ports",
+    model.Port,
+    {
+        **_COMMON,
+        "network_id": Attribute(convert.identity, put=False, required=True),
+        "mac_address": Attribute(convert.or_none(convert.mac), filter=convert.mac),
+        "fixed_ips": Attribute(convert.fixed_ips),
+        "admin_state_up": _BOOLEAN,
+        "status": _READ_ONLY,
+        "device_id": Attribute(convert.text(_DEVICE)),
+        "device_owner": Attribute(convert.text(_DEVICE)),
+        "binding:host_id": Attribute(
+            lambda name, value: convert.text(_DEVICE)(name, "" if value is None else value)
+        ),
+        "binding:profile": Attribute(convert.profile, filter=None),
+        "binding:vnic_type": Attribute(convert.one_of("normal")),
+        "binding:vif_type": _OPAQUE,
+        "binding:vif_details": _OPAQUE,
+        "port_security_enabled": _BOOLEAN,
+        "security_groups": Attribute(convert.or_none(convert.identities), filter=None),
+        "allowed_address_pairs": Attribute(convert.pairs, filter=None),
+        "extra_dhcp_opts": Attribute(filter=None),
+    },
+)
+
+RESOURCES = {resource.collection: resource for resource in (NETWORK, SUBNET, PORT)}
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """The object that a request's body is.
+
+    :raises HTTPBadRequest: it is not JSON, or not an object.
+    """
+    try:
+        found = json.loads(body) if body else {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise HTTPBadRequest(reason="Body contains invalid data")
+    return found
+
+
+def creations(resource: Resource, body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """The things to create, with their attributes, and whether there may be several (bulk).
+
+    :raises HTTPBadRequest: the body says something that is not allowed.
+    """
+    if resource.collection in body:
+        asked = body[resource.collection]
+        if not isinstance(asked, list) or not asked:
+            raise HTTPBadRequest(reason="Resources required")
+        return [_created(resource, _object(resource, one)) for one in asked], True
+    return [_created(resource, _object(resource, body.get(resource.name)))], False
+
+
+def update(resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes to change.
+
+    :raises HTTPBadRequest: the body says something that is not allowed.
+    """
+    asked = _object(resource, body.get(resource.name))
+    _check_known(resource, asked)
+    for name in asked:
+        if not resource.attributes[name].put:
+            raise HTTPBadRequest(reason=f"Cannot update read-only attribute {name}")
+    return _read(resource, asked)
+
+
+def _object(resource: Resource, asked: Any) -> dict[str, Any]:
+    if not isinstance(asked, dict):
+        raise HTTPBadRequest(reason=f"Unable to find '{resource.name}' in request body")
+    return asked
+
+
+def _created(resource: Resource, asked: dict[str, Any]) -> dict[str, Any]:
+    if "tenant_id" in asked and asked.get("project_id", asked["tenant_id"]) != asked["tenant_id"]:
+        raise HTTPBadRequest(reason="'project_id' and 'tenant_id' do not match")
+    _check_known(resource, asked)
+    for name, attribute in resource.attributes.items():
+        if attribute.required and name not in asked:
+            raise HTTPBadRequest(
+                reason=f"Failed to parse request. Required attribute '{name}' not specified"
+            )
+        if name in asked and not attribute.post:
+            raise HTTPBadRequest(reason=f"Attribute '{name}' not allowed in POST")
+    return _read(resource, asked)
+
+
+def _check_known(resource: Resource, asked: Mapping[str, Any]) -> None:
+    unknown = [name for name in asked if name not in resource.attributes]
+    if unknown:
+        raise HTTPBadRequest(reason=f"Unrecognized attribute(s) '{', '.join(unknown)}'")
+
+
+def _read(resource: Resource, asked: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        model.field(name): resource.attributes[name].read(name, value)
+        for name, value in asked.items()
+    }
+    if "tenant_id" in found:
+        found["project_id"] = found.pop("tenant_id")
+    return found

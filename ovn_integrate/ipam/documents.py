@@ -1,0 +1,68 @@
+"""The documents that clients read before anything else: versions, resources, extensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ovn_integrate.ipam.bodies import RESOURCES
+
+_UPDATED = "2016-10-10T10:00:00-00:00"
+
+# alias -> name and description. Only what this server does; the rest of Neutron is absent.
+_EXTENSIONS = {
+    "allowed-address-pairs": ("Allowed Address Pairs", "Addresses beside a port's own"),
+    "binding": ("Port Binding", "Where a port is bound"),
+    "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
+    "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
+    "net-mtu": ("Network MTU", "The MTU of a network"),
+    "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be changed"),
+    "pagination": ("Pagination support", "limit, marker and page_reverse"),
+    "port-security": ("Port Security", "port_security_enabled"),
+    "project-id": ("project_id field enabled", "project_id beside tenant_id"),
+    "provider": ("Provider Network", "provider:network_type"),
+    "sorting": ("Sorting support", "sort_key and sort_dir"),
+    "standard-attr-description": ("standard-attr-description", "A description of each resource"),
+    "standard-attr-revisions": ("Resource revision numbers", "revision_number"),
+    "standard-attr-tag": ("Tag support", "Tags on each resource"),
+    "standard-attr-timestamp": ("Resource timestamps", "created_at and updated_at"),
+}
+
+
+def versions(base: str) -> dict[str, Any]:
+    """:param base: the address of the server, without a slash at the end."""
+    link = {"rel": "self", "href": f"{base}/v2.0/"}
+    return {"versions": [{"id": "v2.0", "status": "CURRENT", "links": [link]}]}
+
+
+def resources(base: str) -> dict[str, Any]:
+    """:param base: the address of the server, without a slash at the end."""
+    return {
+        "resources": [
+            {
+                "name": resource.name,
+                "collection": resource.collection,
+                "links": [{"rel": "self", "href": f"{base}/v2.0/{resource.collection}"}],
+            }
+            for resource in RESOURCES.values()
+        ]
+    }
+
+
+def extensions() -> dict[str, Any]:
+    return {"extensions": [_extension(alias) for alias in _EXTENSIONS]}
+
+
+def extension(alias: str) -> dict[str, Any] | None:
+    """The document of one extension; None when this server does not have it."""
+    return {"extension": _extension(alias)} if alias in _EXTENSIONS else None
+
+
+def _extension(alias: str) -> dict[str, Any]:
+    name, description = _EXTENSIONS[alias]
+    return {
+        "alias": alias,
+        "name": name,
+        "description": description,
+        "updated": _UPDATED,
+        "links": [],
+    }

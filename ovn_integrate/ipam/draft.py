@@ -1,0 +1,168 @@
+"""What one transaction is about to do, seen before it is done.
+
+Several requests share a transaction. Each sees, over what NB holds, what those before it in the
+same attempt have planned; one that fails leaves no trace of its own plans.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
+
+from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
+from ovn_integrate.ipam.faults import NetworkNotFound, PortNotFound, SubnetNotFound
+from ovn_integrate.ipam.index import Index
+from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+
+T = TypeVar("T", Network, Subnet, Port)
+
+
+class Attempt:
+    """What all requests of one attempt have planned together."""
+
+    def __init__(self) -> None:
+        self.things: dict[str, Thing | None] = {}
+        self.children: dict[tuple[type, str], dict[str, None]] = defaultdict(dict)
+        self.taken: dict[tuple[str, int], Used] = defaultdict(Used)
+        self.macs: set[tuple[str, str]] = set()
+        self.floors: dict[str, int] = {}
+        self.touched: set[str] = set()
+
+
+class Draft:
+    """One request's plans. Nothing is written before all of them are made.
+
+    An address or MAC that the same attempt lets go stays taken until the attempt is over: the
+    requests came at once, so either order is right, and this one needs no bookkeeping.
+    """
+
+    def __init__(self, index: Index, attempt: Attempt) -> None:
+        self._index = index
+        self._attempt = attempt
+        self._undo: list[Callable[[], Any]] = []
+        self.plans: list[tuple[Thing | None, Thing | None]] = []
+        """(what is, what shall be), in order; None for what is not."""
+        self.touched: list[str] = []
+
+    def network(self, id: str) -> Network:
+        """:raises NetworkNotFound:"""
+        found = self._find(Network, self._index.networks, id)
+        if found is None:
+            raise NetworkNotFound(id=id)
+        return found
+
+    def subnet(self, id: str) -> Subnet:
+        """:raises SubnetNotFound:"""
+        found = self._find(Subnet, self._index.subnets, id)
+        if found is None:
+            raise SubnetNotFound(id=id)
+        return found
+
+    def port(self, id: str) -> Port:
+        """:raises PortNotFound:"""
+        found = self._find(Port, self._index.ports, id)
+        if found is None:
+            raise PortNotFound(id=id)
+        return found
+
+    def subnets_of(self, network_id: str) -> list[Subnet]:
+        return list(self._children(Subnet, self._index.subnets, network_id))
+
+    def ports_of(self, network_id: str) -> Iterator[Port]:
+        return self._children(Port, self._index.ports, network_id)
+
+    def is_taken(self, network_id: str, address: Address) -> bool:
+        return any(int(address) in used for used in self._used(network_id, address.version))
+
+    def any_taken(self, network_id: str, version: int, span: Span) -> bool:
+        """Whether a port of the network has an address of the span."""
+        return any(used.any_between(*span) for used in self._used(network_id, version))
+
+    def mac_taken(self, network_id: str, mac: str) -> bool:
+        if (network_id, mac) in self._attempt.macs:
+            return True
+        return (Port, "mac", network_id, mac) in self._index.groups
+
+    def free_number(self, subnet: Subnet, chosen: Iterable[int] = ()) -> int | None:
+        """The lowest address number of a subnet's pools that is neither taken nor ``chosen``."""
+        used = [*self._used(subnet.network_id, subnet.ip_version), Used(chosen)]
+        # Within one attempt numbers are only taken, so the search goes on where it ended. Without
+        # that a thousand ports at once would each step over those before it.
+        floor = self._attempt.floors.get(subnet.id, 0)
+        number = lowest_free(subnet.pools, used, floor)
+        if number is not None:
+            self._set(self._attempt.floors, subnet.id, number)
+        return number
+
+    def touch(self, network_id: str) -> None:
+        """Plan to collide with every other server that allocates on this network meanwhile."""
+        self.touched.append(network_id)
+
+    def put(self, new: Thing) -> None:
+        """Plan to create a thing, or to replace the one of its id."""
+        old = self._current(new.id)
+        self.plans.append((old, new))
+        self._set(self._attempt.things, new.id, new)
+        if old is None and not isinstance(new, Network):
+            self._set(self._attempt.children[type(new), new.network_id], new.id, None)
+        if isinstance(new, Subnet):
+            self._attempt.floors.pop(new.id, None)
+        if isinstance(new, Port):
+            self._claim(new, old if isinstance(old, Port) else None)
+
+    def drop(self, old: Thing) -> None:
+        """Plan to delete a thing."""
+        self.plans.append((old, None))
+        self._set(self._attempt.things, old.id, None)
+
+    def undo(self) -> None:
+        """Take this request's plans back, after it failed."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _claim(self, new: Port, old: Port | None) -> None:
+        for address in new.addresses:
+            used = self._attempt.taken[new.network_id, address.version]
+            if int(address) not in used and not (old and address in old.addresses):
+                used.add(int(address))
+                self._undo.append(partial(used.discard, int(address)))
+        mac = (new.network_id, new.mac_address)
+        if mac not in self._attempt.macs and not (old and old.mac_address == new.mac_address):
+            self._attempt.macs.add(mac)
+            self._undo.append(lambda: self._attempt.macs.discard(mac))
+
+    def _used(self, network_id: str, version: int) -> tuple[Used, Used]:
+        return (
+            self._index.used(network_id, version),
+            self._attempt.taken[network_id, version],
+        )
+
+    def _current(self, id: str) -> Thing | None:
+        if id in self._attempt.things:
+            return self._attempt.things[id]
+        index = self._index
+        return index.ports.get(id) or index.subnets.get(id) or index.networks.get(id)
+
+    def _find(self, kind: type[T], table: dict[str, T], id: str) -> T | None:
+        if id not in self._attempt.things:
+            return table.get(id)
+        found = self._attempt.things[id]
+        return found if isinstance(found, kind) else None
+
+    def _children(self, kind: type[T], table: dict[str, T], network_id: str) -> Iterator[T]:
+        added = self._attempt.children.get((kind, network_id), {})
+        for id in chain(self._index.groups.get((kind, "network_id", network_id)), added):
+            found = self._find(kind, table, id)
+            if found is not None:
+                yield found
+
+    def _set(self, mapping: MutableMapping[str, Any], key: str, value: Any) -> None:
+        if key in mapping:
+            before = mapping[key]
+            self._undo.append(lambda: mapping.__setitem__(key, before))
+        else:
+            self._undo.append(lambda: mapping.pop(key, None))
+        mapping[key] = value

@@ -1,0 +1,141 @@
+"""What NB holds, kept ready to be asked: every question that names something costs no search."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from ovn_integrate.ipam.allocate import Address, Used
+from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+
+Key = tuple[Any, ...]
+
+
+class Groups:
+    """From a key to the ids under it. A lone id is kept bare: most keys have one."""
+
+    def __init__(self) -> None:
+        self._ids: dict[Key, str | dict[str, None]] = {}
+
+    def add(self, key: Key, id: str) -> None:
+        found = self._ids.setdefault(key, id)
+        if isinstance(found, dict):
+            found[id] = None
+        elif found != id:
+            self._ids[key] = {found: None, id: None}
+
+    def discard(self, key: Key, id: str) -> None:
+        found = self._ids.get(key)
+        if isinstance(found, dict):
+            found.pop(id, None)
+        if not found or found == id:
+            self._ids.pop(key, None)
+
+    def get(self, key: Key) -> Iterator[str]:
+        """The ids, oldest first. Not to be kept over a change."""
+        found = self._ids.get(key, ())
+        return iter((found,)) if isinstance(found, str) else iter(found)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._ids
+
+
+class Index:
+    """Networks, subnets and ports by id and by what else they are asked for.
+
+    To be read and changed under the session's lock.
+    """
+
+    def __init__(self) -> None:
+        self.networks: dict[str, Network] = {}
+        self.subnets: dict[str, Subnet] = {}
+        self.ports: dict[str, Port] = {}
+        self.groups = Groups()
+        self._used: dict[tuple[str, int], Used] = defaultdict(Used)
+        self._things: dict[uuid.UUID, Thing] = {}
+        self._rows: dict[str, uuid.UUID] = {}
+
+    def replace(self, row: uuid.UUID, new: Thing | None) -> None:
+        """Take in what a row now holds; None when it is gone or not ours."""
+        old = self._things.pop(row, None)
+        if old is not None:
+            self._forget(old, row)
+        if new is not None:
+            self._things[row] = new
+            self._rows[new.id] = row
+            self._learn(new)
+
+    def row(self, id: str) -> uuid.UUID | None:
+        """The row of a network, subnet or port."""
+        return self._rows.get(id)
+
+    def subnets_of(self, network_id: str) -> list[Subnet]:
+        return [self.subnets[id] for id in self.groups.get((Subnet, "network_id", network_id))]
+
+    def used(self, network_id: str, version: int) -> Used:
+        """The addresses of a network's ports. Subnets of one network do not overlap."""
+        return self._used.get((network_id, version), _NOTHING)
+
+    def holder(self, network_id: str, address: Address) -> str | None:
+        """The id of the port that has an address on a network."""
+        return next(self.groups.get((Port, "ip", network_id, address)), None)
+
+    def _table(self, thing: Thing) -> dict[str, Any]:
+        tables: dict[type, dict[str, Any]] = {
+            Network: self.networks,
+            Subnet: self.subnets,
+            Port: self.ports,
+        }
+        return tables[type(thing)]
+
+    def _learn(self, thing: Thing) -> None:
+        self._table(thing)[thing.id] = thing
+        for key in keys(thing):
+            self.groups.add(key, thing.id)
+        if isinstance(thing, Port):
+            for address in thing.addresses:
+                self._used[thing.network_id, address.version].add(int(address))
+
+    def _forget(self, thing: Thing, row: uuid.UUID) -> None:
+        table = self._table(thing)
+        if table.get(thing.id) is thing:
+            del table[thing.id]
+        if self._rows.get(thing.id) == row:
+            del self._rows[thing.id]
+        for key in keys(thing):
+            self.groups.discard(key, thing.id)
+        if isinstance(thing, Port):
+            self._release(thing)
+
+    def _release(self, port: Port) -> None:
+        for address in port.addresses:
+            # An operator may have given an address twice: it is free when the last one lets go.
+            if self.holder(port.network_id, address) is None:
+                self._used[port.network_id, address.version].discard(int(address))
+
+
+_NOTHING = Used()
+
+KEYED: dict[type, tuple[str, ...]] = {
+    Network: ("name",),
+    Subnet: ("name", "network_id", "cidr"),
+    Port: ("name", "network_id", "device_id", "mac_address"),
+}
+"""The attributes by which things of each kind are found without a search, beside their id."""
+
+
+def keys(thing: Thing) -> Iterator[Key]:
+    """The keys of the groups that a thing is in."""
+    kind = type(thing)
+    for attribute in KEYED[kind]:
+        found = getattr(thing, attribute)
+        yield kind, attribute, str(found) if attribute == "cidr" else found
+    for tag in thing.tags:
+        yield kind, "tags", tag
+    if isinstance(thing, Port):
+        yield Port, "mac", thing.network_id, thing.mac_address
+        for address in thing.addresses:
+            yield Port, "ip", thing.network_id, address
+            yield Port, "ip_address", str(address)

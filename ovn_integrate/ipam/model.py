@@ -1,0 +1,273 @@
+"""What the server knows: networks, subnets and ports in Neutron's words, and their JSON shape.
+
+The shapes follow the recorded answers of Neutron 29 key by key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
+
+DEFAULT_PROJECT = "fake_project_id"
+"""Whose things are when a request names nobody, as a Neutron without Keystone has it."""
+
+DEFAULT_MTU = 1442
+"""Octets: what Geneve over IPv4 leaves of an underlay's 1500."""
+
+SELF_MADE = frozenset({"slaac", "dhcpv6-stateless"})
+"""The address modes in which a host makes its own address from its MAC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
+    id: str
+    name: str = ""
+    project_id: str = DEFAULT_PROJECT
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 1
+
+    @property
+    def tenant_id(self) -> str:
+        return self.project_id
+
+    def _standard(self) -> dict[str, Any]:
+        return {
+            "description": self.description,
+            "tags": list(self.tags),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "revision_number": self.revision_number,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(_Common):
+    """A logical switch. ``mtu`` is in octets."""
+
+    admin_state_up: bool = True
+    shared: bool = False
+    external: bool = False
+    mtu: int = DEFAULT_MTU
+    port_security_enabled: bool = True
+    network_type: str = "geneve"
+    segmentation_id: int | None = None
+
+    @property
+    def status(self) -> str:
+        return "ACTIVE"
+
+    def body(self, subnet_ids: Iterable[str]) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "tenant_id": self.project_id,
+            "project_id": self.project_id,
+            "admin_state_up": self.admin_state_up,
+            "mtu": self.mtu,
+            "status": self.status,
+            "subnets": list(subnet_ids),
+            "shared": self.shared,
+            "port_security_enabled": self.port_security_enabled,
+            "router:external": self.external,
+            "provider:network_type": self.network_type,
+            "provider:physical_network": None,
+            "provider:segmentation_id": self.segmentation_id,
+            "vlan_transparent": False,
+            "qinq": False,
+            "availability_zone_hints": [],
+            "availability_zones": [],
+            "ipv4_address_scope": None,
+            "ipv6_address_scope": None,
+            **self._standard(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A host route that DHCP hands out."""
+
+    destination: str
+    nexthop: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet(_Common):
+    """A block of addresses on a network, and what DHCP tells of it.
+
+    :param pools: runs of address numbers, ascending and apart, from which addresses are chosen.
+    :param server_mac: the MAC under which OVN's own DHCP server answers.
+    """
+
+    network_id: str
+    cidr: Cidr
+    gateway_ip: Address | None = None
+    pools: tuple[Span, ...] = ()
+    enable_dhcp: bool = True
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
+    dns_nameservers: tuple[str, ...] = ()
+    host_routes: tuple[Route, ...] = ()
+    service_types: tuple[str, ...] = ()
+    server_mac: str = ""
+    revision_number: int = 0
+
+    @property
+    def ip_version(self) -> int:
+        return self.cidr.version
+
+    @property
+    def subnetpool_id(self) -> None:
+        return None
+
+    @property
+    def self_made(self) -> bool:
+        """Whether hosts make their own addresses here."""
+        return self.ipv6_address_mode in SELF_MADE
+
+    @property
+    def answers_dhcp(self) -> bool:
+        """Whether OVN answers DHCP requests for it."""
+        return self.enable_dhcp and self.ipv6_address_mode != "slaac"
+
+    def has(self, address: Address) -> bool:
+        return address in self.cidr
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "tenant_id": self.project_id,
+            "project_id": self.project_id,
+            "network_id": self.network_id,
+            "ip_version": self.ip_version,
+            "subnetpool_id": None,
+            "enable_dhcp": self.enable_dhcp,
+            "ipv6_ra_mode": self.ipv6_ra_mode,
+            "ipv6_address_mode": self.ipv6_address_mode,
+            "gateway_ip": None if self.gateway_ip is None else str(self.gateway_ip),
+            "cidr": str(self.cidr),
+            "allocation_pools": [
+                {"start": str(start), "end": str(end)} for start, end in self.pool_ends()
+            ],
+            "host_routes": [
+                {"destination": route.destination, "nexthop": route.nexthop}
+                for route in self.host_routes
+            ],
+            "dns_nameservers": list(self.dns_nameservers),
+            "router:external": False,
+            "service_types": list(self.service_types),
+            **self._standard(),
+        }
+
+    def pool_ends(self) -> list[tuple[Address, Address]]:
+        """The pools as addresses."""
+        version = self.ip_version
+        return [(address_of(version, one), address_of(version, two)) for one, two in self.pools]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An address that a port may use beside its own (allowed-address-pairs)."""
+
+    ip_address: str
+    mac_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port(_Common):
+    """A logical switch port.
+
+    :param addresses: its fixed addresses; each one's subnet is the one of the network that has it.
+    :param profile: ``binding:profile`` as JSON text.
+    :param up: whether OVN says that a chassis has it.
+    """
+
+    network_id: str
+    mac_address: str
+    addresses: tuple[Address, ...] = ()
+    admin_state_up: bool = True
+    device_id: str = ""
+    device_owner: str = ""
+    host_id: str = ""
+    profile: str = "{}"
+    vnic_type: str = "normal"
+    port_security_enabled: bool = True
+    pairs: tuple[Pair, ...] = ()
+    up: bool = False
+
+    @property
+    def status(self) -> str:
+        return "ACTIVE" if self.up else "DOWN"
+
+    def body(self, subnets: Iterable[Subnet]) -> dict[str, Any]:
+        """:param subnets: those of the port's network."""
+        known = tuple(subnets)
+        return {
+            "id": self.id,
+            "name": self.name,
+            "network_id": self.network_id,
+            "tenant_id": self.project_id,
+            "project_id": self.project_id,
+            "mac_address": self.mac_address,
+            "admin_state_up": self.admin_state_up,
+            "status": self.status,
+            "device_id": self.device_id,
+            "device_owner": self.device_owner,
+            "fixed_ips": [
+                {"subnet_id": subnet_of(address, known), "ip_address": str(address)}
+                for address in self.addresses
+            ],
+            "port_security_enabled": self.port_security_enabled,
+            "security_groups": [],
+            "binding:vnic_type": self.vnic_type,
+            "binding:profile": json.loads(self.profile),
+            "binding:host_id": self.host_id,
+            "binding:vif_type": "ovs" if self.host_id else "unbound",
+            "binding:vif_details": {},
+            "allowed_address_pairs": [
+                {"ip_address": pair.ip_address, "mac_address": pair.mac_address}
+                for pair in self.pairs
+            ],
+            "extra_dhcp_opts": [],
+            **self._standard(),
+        }
+
+
+Thing = Network | Subnet | Port
+
+_FIELDS = {
+    "router:external": "external",
+    "provider:network_type": "network_type",
+    "provider:segmentation_id": "segmentation_id",
+    "binding:host_id": "host_id",
+    "binding:vnic_type": "vnic_type",
+}
+
+
+def field(attribute: str) -> str:
+    """The field of the classes here that holds an attribute of the API."""
+    return _FIELDS.get(attribute, attribute)
+
+
+def value(thing: Thing, attribute: str) -> Any:
+    """An attribute of the API as it is compared and sorted by."""
+    found = getattr(thing, field(attribute))
+    if isinstance(found, (IPv4Network, IPv6Network)) or attribute == "gateway_ip":
+        return None if found is None else str(found)
+    return found
+
+
+def subnet_of(address: Address, subnets: Iterable[Subnet]) -> str:
+    """The id of the subnet that has an address, empty when none has (an operator's change)."""
+    for subnet in subnets:
+        if subnet.has(address):
+            return subnet.id
+    return ""

@@ -1,0 +1,210 @@
+"""The rules for ports (Neutron: ``db/ipam_backend_mixin.py``, ``db/ipam_pluggable_backend.py``)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ovn_integrate.ipam import allocate
+from ovn_integrate.ipam.allocate import Address, address_of
+from ovn_integrate.ipam.draft import Draft
+from ovn_integrate.ipam.faults import (
+    HTTPBadRequest,
+    InvalidInput,
+    InvalidIpForNetwork,
+    InvalidIpForSubnet,
+    IpAddressAlreadyAllocated,
+    IpAddressGenerationFailure,
+    MacAddressInUse,
+    SecurityGroupNotFound,
+    invalid,
+)
+from ovn_integrate.ipam.model import Pair, Port, Subnet
+from ovn_integrate.ipam.networks import now
+
+_TAGS = range(4096)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One entry of ``fixed_ips``: an address, a subnet to choose from, or both."""
+
+    subnet_id: str | None = None
+    ip_address: Address | None = None
+
+
+def create(draft: Draft, attributes: Mapping[str, Any]) -> Port:
+    """:raises Error: what Neutron answers to a port that cannot be."""
+    fields = dict(attributes)
+    network = draft.network(fields["network_id"])
+    mac = _new_mac(draft, network.id, fields.pop("mac_address", None))
+    wishes: Sequence[Wish] | None = fields.pop("fixed_ips", None)
+    fields.setdefault("port_security_enabled", network.port_security_enabled)
+    fields = _plain(draft, fields, mac)
+    draft.touch(network.id)
+    time = now()
+    port = Port(
+        id=str(uuid.uuid4()),
+        mac_address=mac,
+        addresses=tuple(_Chooser(draft, network.id, mac).choose(wishes)),
+        created_at=time,
+        updated_at=time,
+        **fields,
+    )
+    draft.put(port)
+    return port
+
+
+def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
+    """:raises Error: what Neutron answers to a port that cannot be."""
+    old = draft.port(id)
+    fields = dict(attributes)
+    mac = fields.pop("mac_address", None) or old.mac_address
+    if mac != old.mac_address:
+        _new_mac(draft, old.network_id, mac)
+    if fields.get("fixed_ips") is not None:
+        chooser = _Chooser(draft, old.network_id, mac, old.addresses)
+        fields["addresses"] = tuple(chooser.choose(fields["fixed_ips"]))
+    fields.pop("fixed_ips", None)
+    new = replace(old, mac_address=mac, **_plain(draft, fields, mac))
+    if new == old:
+        return old
+    new = replace(new, updated_at=now(), revision_number=old.revision_number + 1)
+    if (new.addresses, new.mac_address) != (old.addresses, old.mac_address):
+        draft.touch(new.network_id)
+    draft.put(new)
+    return new
+
+
+def delete(draft: Draft, id: str) -> None:
+    """:raises PortNotFound:"""
+    draft.drop(draft.port(id))
+
+
+class _Chooser:
+    """Chooses the addresses of one port."""
+
+    def __init__(
+        self, draft: Draft, network_id: str, mac: str, kept: Iterable[Address] = ()
+    ) -> None:
+        self._draft = draft
+        self._network_id = network_id
+        self._mac = mac
+        self._kept = frozenset(kept)
+        self._subnets = draft.subnets_of(network_id)
+        self._chosen: list[Address] = []
+
+    def choose(self, wishes: Sequence[Wish] | None) -> list[Address]:
+        """The addresses of these wishes; of Neutron's own choice when there are none at all."""
+        if wishes is None:
+            wishes = self._own_choice()
+        # Addresses that are named go first, so that a free choice does not take one of them.
+        for wish in sorted(wishes, key=lambda wish: wish.ip_address is None):
+            self._chosen.append(self._grant(wish))
+        return self._chosen
+
+    def _own_choice(self) -> list[Wish]:
+        """One IPv4 and one IPv6 address, beside one of each subnet where hosts make their own."""
+        own = [Wish(subnet.id) for subnet in self._subnets if subnet.self_made]
+        for version in (4, 6):
+            candidates = [
+                subnet
+                for subnet in self._subnets
+                if subnet.ip_version == version and not subnet.self_made
+            ]
+            if candidates:
+                own.append(Wish(self._roomiest(candidates).id))
+        return own
+
+    def _roomiest(self, subnets: Sequence[Subnet]) -> Subnet:
+        for subnet in subnets:
+            if self._draft.free_number(subnet) is not None:
+                return subnet
+        raise IpAddressGenerationFailure(id=self._network_id)
+
+    def _grant(self, wish: Wish) -> Address:
+        subnet = None if wish.subnet_id is None else self._member(wish.subnet_id)
+        if wish.ip_address is not None:
+            return self._named(wish.ip_address, subnet)
+        if subnet is None:
+            raise invalid("fixed_ips", "an entry needs a subnet_id or an ip_address")
+        if subnet.self_made:
+            return self._unused(allocate.eui64(subnet.cidr, self._mac), subnet.id)
+        return self._free(subnet)
+
+    def _member(self, subnet_id: str) -> Subnet:
+        subnet = self._draft.subnet(subnet_id)
+        if subnet.network_id != self._network_id:
+            raise InvalidInput(
+                reason=f"Failed to create port on network {self._network_id}, because fixed_ips "
+                f"included invalid subnet {subnet_id}"
+            )
+        return subnet
+
+    def _named(self, address: Address, subnet: Subnet | None) -> Address:
+        if subnet is not None and not allocate.is_host(address, subnet.cidr):
+            raise InvalidIpForSubnet(ip=address)
+        fits = [one for one in self._subnets if allocate.is_host(address, one.cidr)]
+        if not fits:
+            raise InvalidIpForNetwork(ip=address)
+        return self._unused(address, fits[0].id)
+
+    def _unused(self, address: Address, subnet_id: str) -> Address:
+        if address in self._chosen:
+            raise InvalidInput(reason=f"Duplicate IP address '{address}'")
+        if address not in self._kept and self._draft.is_taken(self._network_id, address):
+            raise IpAddressAlreadyAllocated(ip=address, subnet=subnet_id)
+        return address
+
+    def _free(self, subnet: Subnet) -> Address:
+        for address in self._kept:
+            # Who asks for a subnet where it has an address keeps that.
+            if subnet.has(address) and address not in self._chosen:
+                return address
+        used = [int(one) for one in self._chosen if one.version == subnet.ip_version]
+        number = self._draft.free_number(subnet, used)
+        if number is None:
+            raise IpAddressGenerationFailure(id=self._network_id)
+        return address_of(subnet.ip_version, number)
+
+
+def _new_mac(draft: Draft, network_id: str, asked: str | None) -> str:
+    if asked is None:
+        return allocate.make_mac(lambda mac: draft.mac_taken(network_id, mac))
+    if draft.mac_taken(network_id, asked):
+        raise MacAddressInUse(id=network_id, mac=asked)
+    return asked
+
+
+def _plain(draft: Draft, fields: dict[str, Any], mac: str) -> dict[str, Any]:
+    for group in fields.pop("security_groups", None) or ():
+        raise SecurityGroupNotFound(id=group)
+    if fields.pop("extra_dhcp_opts", None):
+        raise InvalidInput(reason="extra_dhcp_opts are not supported")
+    if "binding:profile" in fields:
+        profile = fields.pop("binding:profile") or {}
+        _check_profile(draft, profile)
+        fields["profile"] = json.dumps(profile, sort_keys=True)
+    if "allowed_address_pairs" in fields:
+        fields["pairs"] = tuple(
+            Pair(address, other or mac)
+            for address, other in fields.pop("allowed_address_pairs") or ()
+        )
+    return fields
+
+
+def _check_profile(draft: Draft, profile: Mapping[str, Any]) -> None:
+    """A container in a VM: its parent's port and the VLAN tag that the parent puts on it."""
+    parent, tag = profile.get("parent_name"), profile.get("tag")
+    if parent is None and tag is None:
+        return
+    if not isinstance(parent, str) or isinstance(tag, bool) or not isinstance(tag, int):
+        raise HTTPBadRequest(
+            reason="Invalid binding:profile. A parent_name and a tag (a number) belong together"
+        )
+    if tag not in _TAGS:
+        raise InvalidInput(reason=f"Invalid binding:profile. tag {tag} must be from 0 to 4095")
+    draft.port(parent)
