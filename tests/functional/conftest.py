@@ -1,0 +1,75 @@
+"""Fixtures on real daemons, shared by all functional tests."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from ovn_integrate.ipam.api import create_app
+from ovn_integrate.ipam.service import Service
+from ovn_integrate.ipam.store import Store
+from tests.functional.daemons import OvsdbServer
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name: the path of a Unix socket holds 107 bytes (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="ovn") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def ovsdb_server(folder: Path) -> Iterator[Callable[[str], OvsdbServer]]:
+    """Makes and starts servers of ``nb``, ``sb`` or ``host``; they end with the test."""
+    servers: list[OvsdbServer] = []
+
+    def make(kind: str) -> OvsdbServer:
+        own = folder / str(len(servers))
+        own.mkdir()
+        server = OvsdbServer(own, kind)
+        server.start()
+        servers.append(server)
+        return server
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def ovsdb(ovsdb_server: Callable[[str], OvsdbServer]) -> Callable[[str], str]:
+    """Starts a server as ``ovsdb_server`` does and gives its remote alone."""
+    return lambda kind: ovsdb_server(kind).remote
+
+
+@pytest.fixture
+def nb(ovsdb_server: Callable[[str], OvsdbServer]) -> OvsdbServer:
+    """A Northbound server."""
+    return ovsdb_server("nb")
+
+
+@pytest.fixture
+def stores() -> Iterator[Callable[[str], Store]]:
+    """Opens stores on a remote, each an IPAM server's; they are ready, and end with the test."""
+    opened: list[Store] = []
+
+    def open_store(remote: str) -> Store:
+        store = Store(remote)
+        opened.append(store)
+        store.start()
+        assert store.wait_ready(10)
+        return store
+
+    yield open_store
+    for store in opened:
+        store.stop()
+
+
+@pytest.fixture
+def api(nb: OvsdbServer, stores: Callable[[str], Store]) -> FlaskClient:
+    """A client of the IPAM server's API on a Northbound of its own (``nb``)."""
+    return create_app(Service(stores(nb.remote))).test_client()

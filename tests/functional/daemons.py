@@ -1,0 +1,89 @@
+"""Real OVSDB servers for the tests: each in a folder of its own, ended by its process id."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+from pathlib import Path
+
+SCHEMAS = {
+    "nb": ("OVN_Northbound", Path("/usr/share/ovn/ovn-nb.ovsschema")),
+    "sb": ("OVN_Southbound", Path("/usr/share/ovn/ovn-sb.ovsschema")),
+    "host": ("Open_vSwitch", Path("/usr/share/openvswitch/vswitch.ovsschema")),
+}
+_TIMEOUT = 10.0
+
+
+class OvsdbServer:
+    """An ovsdb-server with one database on a Unix socket.
+
+    :param kind: ``nb``, ``sb`` or ``host``.
+    """
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.kind = kind
+        self.database, self._schema = SCHEMAS[kind]
+        self._file = folder / f"{kind}.db"
+        self._pidfile = folder / f"{kind}.pid"
+        self._socket = folder / f"{kind}.sock"
+        self._folder = folder
+        self._pid: int | None = None
+        self.remote = f"unix:{self._socket}"
+
+    def start(self) -> None:
+        """Start it, on what it held before if it ran before; return when it listens."""
+        if not self._file.exists():
+            _run("ovsdb-tool", "create", str(self._file), str(self._schema))
+        _run(
+            "ovsdb-server",
+            "--detach",  # returns once the server listens
+            "--no-chdir",
+            f"--pidfile={self._pidfile}",
+            f"--remote=p{self.remote}",
+            f"--unixctl={self._folder / f'{self.kind}.ctl'}",
+            f"--log-file={self._folder / f'{self.kind}.log'}",
+            "-vconsole:off",
+            str(self._file),
+        )
+        self._pid = int(self._pidfile.read_text())
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End it, or kill it; what it holds stays."""
+        if self._pid is None:
+            return
+        self.thaw()
+        descriptor = os.pidfd_open(self._pid)
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL if kill else signal.SIGTERM)
+            assert select.select([descriptor], [], [], _TIMEOUT)[0], f"{self._pid} still runs"
+        finally:
+            os.close(descriptor)
+        self._pid = None
+
+    def freeze(self) -> None:
+        """Let it answer nothing more, with its sockets open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def ctl(self, *words: str) -> str:
+        """What the database's own command prints: ovn-nbctl, ovn-sbctl or ovs-vsctl."""
+        command = {"nb": "ovn-nbctl", "sb": "ovn-sbctl", "host": "ovs-vsctl"}[self.kind]
+        extra = ["--no-wait"] if self.kind == "host" else []
+        return _run(command, f"--db={self.remote}", "--timeout=10", *extra, *words)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._pid is not None
+        os.kill(self._pid, number)
+
+
+def _run(*argv: str) -> str:
+    # A daemon that detaches keeps what it was given: a pipe would never end.
+    if "--detach" in argv:
+        subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, timeout=_TIMEOUT)
+        return ""
+    done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=3 * _TIMEOUT)
+    return done.stdout
