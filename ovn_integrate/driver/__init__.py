@@ -1,0 +1,1 @@
+"""The Docker network driver: libnetwork's remote driver protocol in front of Neutron and OVS."""

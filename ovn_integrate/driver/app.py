@@ -1,0 +1,110 @@
+"""The driver as a WSGI application: one table of path, body and method.
+
+Nothing of a request but its path and body is looked at: Docker sends no Content-Type, and some
+engines an empty Host (moby pkg/plugins/client.go).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from ovn_integrate.driver import wire
+from ovn_integrate.driver.driver import Driver, Reply
+from ovn_integrate.errors import Error, Invalid
+
+log = logging.getLogger(__name__)
+
+_MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
+_ACTIVATE = "Plugin.Activate"
+
+_LARGEST = 1 << 20  # bytes of a body
+
+Application = Flask
+Method = Callable[[Driver, Any], Reply]
+
+METHODS: dict[str, tuple[type[wire.Body], Method]] = {
+    _ACTIVATE: (wire.Nothing, Driver.activate),
+    "NetworkDriver.GetCapabilities": (wire.Nothing, Driver.capabilities),
+    "NetworkDriver.CreateNetwork": (wire.CreateNetwork, Driver.create_network),
+    "NetworkDriver.DeleteNetwork": (wire.NetworkBody, Driver.delete_network),
+    "NetworkDriver.AllocateNetwork": (wire.AllocateNetwork, Driver.allocate_network),
+    "NetworkDriver.FreeNetwork": (wire.NetworkBody, Driver.nothing),
+    "NetworkDriver.CreateEndpoint": (wire.CreateEndpoint, Driver.create_endpoint),
+    "NetworkDriver.DeleteEndpoint": (wire.EndpointBody, Driver.delete_endpoint),
+    "NetworkDriver.EndpointOperInfo": (wire.EndpointBody, Driver.endpoint_info),
+    "NetworkDriver.Join": (wire.Join, Driver.join),
+    "NetworkDriver.Leave": (wire.EndpointBody, Driver.leave),
+    "NetworkDriver.ProgramExternalConnectivity": (wire.EndpointBody, Driver.nothing),
+    "NetworkDriver.RevokeExternalConnectivity": (wire.EndpointBody, Driver.nothing),
+    "NetworkDriver.DiscoverNew": (wire.Nothing, Driver.nothing),
+    "NetworkDriver.DiscoverDelete": (wire.Nothing, Driver.nothing),
+}
+
+
+def create(driver: Driver) -> Application:
+    """The application that serves a driver."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST
+
+    def call(name: str) -> Response:
+        return _answer(driver, name, request.get_data(cache=False))
+
+    app.add_url_rule("/<name>", view_func=call, methods=["POST"])
+    app.register_error_handler(HTTPException, _refused)
+    return app
+
+
+def _answer(driver: Driver, name: str, data: bytes) -> Response:
+    if name not in METHODS:
+        return _failed(404, f"{name}: this driver has no such method")
+    body_type, method = METHODS[name]
+    try:
+        body = _parse(body_type, data)
+    except Invalid as error:
+        return _failed(400, f"{name}: {error}")
+    try:
+        return _json(200, method(driver, body))
+    except Error as error:
+        log.warning("%s: %s", name, error)
+        # Docker takes an operation's failure from the body of a 200, except for activation, of
+        # which only another status makes it try again.
+        return _failed(error.status if name == _ACTIVATE else 200, str(error))
+    except Exception:
+        # The edge: a bug in one call must reach the log and Docker, and end nothing else.
+        log.exception("%s", name)
+        return _failed(500 if name == _ACTIVATE else 200, f"{name}: internal error, see the log")
+
+
+def _parse(body_type: type[wire.Body], data: bytes) -> wire.Body:
+    if body_type is wire.Nothing:
+        return wire.Nothing()
+    if not data:
+        # Docker's client sends a request again with an empty body when the connection broke after
+        # the first was sent (moby#35459): the ids are lost, so it must not be acted on.
+        raise Invalid("body", "is empty")
+    try:
+        return body_type.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise Invalid(where, first["msg"]) from None
+
+
+def _refused(error: HTTPException) -> Response:
+    return _failed(error.code or 500, f"{request.path}: {error.name}")
+
+
+def _failed(status: int, message: str) -> Response:
+    # Network drivers' errors are read from Err, IPAM drivers' from Error.
+    return _json(status, {"Err": message, "Error": message})
+
+
+def _json(status: int, body: Reply) -> Response:
+    return Response(json.dumps(body) + "\n", status, mimetype=_MEDIA_TYPE)

@@ -1,0 +1,92 @@
+"""Giving a container a logical port of its own, by way of the host's Docker engine.
+
+Docker hands ``ovn.port`` to the driver's CreateEndpoint, which takes that port instead of making
+one, so that the port keeps its addresses from one container to the next.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ovn_integrate import runner
+from ovn_integrate.driver import tags
+from ovn_integrate.driver.logical import find_port
+from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.options import PORT
+from ovn_integrate.errors import CommandFailed, Conflict, NotFound
+
+_TIMEOUT = 60.0
+
+
+def attach(client: Client, container: str, name: str) -> bool:
+    """Attach a container to the port ``PORT.NETWORK``; False when it has it already.
+
+    :raises Conflict: another container has the port, or this one has another port there.
+    :raises NotFound: no such container here, or no Docker network for this logical network.
+    """
+    port, network = find_port(client, name)
+    docker_network = _docker_network(network)
+    endpoint = _endpoint(container, docker_network["Name"])
+    if endpoint and endpoint == port["device_id"]:
+        return False
+    if endpoint:
+        where = f"docker network {docker_network['Name']}"
+        hint = f"docker network disconnect {docker_network['Name']} {container}"
+        raise Conflict(f"container {container}", f"has another port on {where}", hint)
+    if port["device_id"]:
+        raise Conflict(f"port {name}", f"is attached on host {port['binding:host_id']}")
+    words = ["--driver-opt", f"{PORT}={port['id']}", *_addresses(docker_network, port)]
+    _docker("network", "connect", *words, docker_network["Name"], container)
+    return True
+
+
+def detach(client: Client, container: str, name: str) -> bool:
+    """Detach a container from the port ``PORT.NETWORK``, which stays; False when it has it not."""
+    port, network = find_port(client, name)
+    docker_network = _docker_network(network)
+    endpoint = _endpoint(container, docker_network["Name"])
+    if not endpoint or endpoint != port["device_id"]:
+        return False
+    _docker("network", "disconnect", docker_network["Name"], container)
+    return True
+
+
+def _docker_network(network: Resource) -> dict[str, Any]:
+    ids = _docker("network", "ls", "--no-trunc", "--filter", "driver=openvswitch", "-q").split()
+    for one in ids:
+        if tags.of(one) in network["tags"] or one == network["name"]:
+            found: dict[str, Any] = json.loads(_docker("network", "inspect", one))[0]
+            return found
+    name = network["name"]
+    raise NotFound(
+        f"network {name}",
+        "has no Docker network on this host",
+        f"docker network create -d openvswitch --subnet CIDR -o ovn.network={name} {name}",
+    )
+
+
+def _endpoint(container: str, docker_network: str) -> str:
+    """The id of a container's endpoint on a Docker network; empty when it has none."""
+    try:
+        inspected = json.loads(_docker("container", "inspect", container))[0]
+    except CommandFailed as error:
+        raise NotFound(f"container {container}", "is not on this host", error.what) from None
+    endpoint = inspected["NetworkSettings"]["Networks"].get(docker_network) or {}
+    return str(endpoint.get("EndpointID") or "")
+
+
+def _addresses(docker_network: dict[str, Any], port: Resource) -> list[str]:
+    # Docker's own IPAM must be told the address, or it would choose another; without an IPAM the
+    # driver's answer decides.
+    if docker_network["IPAM"]["Driver"] == "null":
+        return []
+    words = []
+    for fixed in port["fixed_ips"]:
+        address = fixed["ip_address"]
+        words += ["--ip6" if ":" in address else "--ip", address]
+    return words
+
+
+def _docker(*words: str) -> str:
+    return runner.run(["docker", *words], timeout=_TIMEOUT)

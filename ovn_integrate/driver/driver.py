@@ -1,0 +1,177 @@
+"""The methods of libnetwork's remote driver protocol (moby daemon/libnetwork/drivers/remote).
+
+What Docker expects of a repeated call: making what exists is a success with the same answer, and
+so is undoing what is not there. Errors of the undoing methods are only logged by Docker.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Any
+
+from ovn_integrate.driver import options, wire
+from ovn_integrate.driver.endpoints import Endpoints
+from ovn_integrate.driver.links import Links
+from ovn_integrate.driver.networks import Networks, Pool
+from ovn_integrate.driver.neutron import Client
+from ovn_integrate.driver.ports import Addresses, Identity, Wish
+from ovn_integrate.errors import Invalid
+from ovn_integrate.host import settings
+
+Reply = dict[str, Any]
+
+_NULL_SPACE = "null"
+"""The address space of ``--ipam-driver null``, whose pool is all there is."""
+
+# Docker has no timeout of its own for a plugin. A call that asks Neutron may take this long for
+# all its requests together; with undoing, and waiting for OVN and OVS, it ends within 60 s.
+_NEUTRON = 20.0
+_PING = 3.0
+
+_LEAST_IPV6_MTU = 1280  # RFC 8200
+
+
+class Driver:
+    """One method for each of the protocol's; each returns the body of its reply.
+
+    :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
+    """
+
+    def __init__(self, links: Links, *, ready_timeout: float) -> None:
+        self._links = links
+        self._networks = Networks()
+        self._endpoints = Endpoints(links, self._networks, ready_timeout=ready_timeout)
+        self._neutron = Client(())
+        self._connecting = threading.Lock()
+
+    def activate(self, _body: wire.Nothing) -> Reply:
+        """What this plugin is, once it can work: a refusal here is retried by Docker, while one of
+        GetCapabilities is not until the engine starts again.
+
+        :raises Error: what is missing.
+        """
+        self._links.check()
+        self._host()
+        self._client(_PING).ping()
+        return {"Implements": ["NetworkDriver"]}
+
+    def capabilities(self, _body: wire.Nothing) -> Reply:
+        """Fixed, and asks nobody: an error here leaves the driver unusable until dockerd restarts.
+
+        A remote driver of global scope is refused by every engine without a key-value store.
+        """
+        return {"Scope": "local", "ConnectivityScope": "global", "GwAllocChecker": False}
+
+    def create_network(self, body: wire.CreateNetwork) -> Reply:
+        asked = options.parse_network(body.options)
+        pools, by_null = _pools(body)
+        if asked.mtu is not None:
+            self._refuse_impossible(asked.mtu, pools)
+        if asked.network is not None:
+            self._networks.adopt(self._client(), body.network_id, asked, pools)
+        elif not by_null:
+            self._networks.make(self._client(), body.network_id, asked, pools)
+        return {}
+
+    def delete_network(self, body: wire.NetworkBody) -> Reply:
+        self._networks.release(self._client(), body.network_id)
+        return {}
+
+    def allocate_network(self, body: wire.AllocateNetwork) -> Reply:
+        """Asked of a swarm's manager; what it answers are all the options that the nodes see."""
+        return {"Options": body.options}
+
+    def create_endpoint(self, body: wire.CreateEndpoint) -> Reply:
+        wanted = _wanted(body.interface)
+        wish = Wish(_who(body), wanted, self._host(), options.parse_port(body.options))
+        return {"Interface": _chosen(wanted, self._endpoints.create(self._client(), wish))}
+
+    def delete_endpoint(self, body: wire.EndpointBody) -> Reply:
+        self._endpoints.delete(self._client, _who(body))
+        return {}
+
+    def endpoint_info(self, body: wire.EndpointBody) -> Reply:
+        return {"Value": self._endpoints.info(_who(body))}
+
+    def join(self, body: wire.Join) -> Reply:
+        """Without a gateway, so that Docker adds its own way out (``docker_gwbridge``) and
+        publishes ports there.
+        """
+        link = self._endpoints.join(self._client, _who(body))
+        return {
+            "InterfaceName": {"SrcName": link, "DstPrefix": "eth"},
+            "Gateway": "",
+            "GatewayIPv6": "",
+            "StaticRoutes": [],
+            "DisableGatewayService": False,
+        }
+
+    def leave(self, body: wire.EndpointBody) -> Reply:
+        self._endpoints.leave(_who(body))
+        return {}
+
+    def nothing(self, _body: wire.Body) -> Reply:
+        """For what needs no doing, and must not fail: discovery and published ports."""
+        return {}
+
+    def _client(self, seconds: float = _NEUTRON) -> Client:
+        """A client of the servers that are set now, with a deadline.
+
+        :raises NotConfigured: none is set.
+        """
+        now = self._links.settings()
+        settings.require(now, settings.IPAM)
+        with self._connecting:
+            if self._neutron.urls != now.ipam_urls:
+                self._neutron = Client(now.ipam_urls)
+            return self._neutron.within(seconds)
+
+    def _host(self) -> str:
+        now = self._links.settings()
+        settings.require(now, settings.SYSTEM_ID)
+        return str(now.system_id)
+
+    def _refuse_impossible(self, mtu: int, pools: Iterable[Pool]) -> None:
+        passes = self._links.mtu()
+        if mtu > passes:
+            raise Invalid(
+                f"option {options.MTU}={mtu}",
+                f"is more than the {passes} bytes that the tunnels let pass",
+                "raise the MTU of the underlay, or leave the option out",
+            )
+        if mtu < _LEAST_IPV6_MTU and any(pool.cidr.version == 6 for pool in pools):
+            raise Invalid(f"option {options.MTU}={mtu}", f"IPv6 needs {_LEAST_IPV6_MTU} bytes")
+
+
+def _pools(body: wire.CreateNetwork) -> tuple[list[Pool], bool]:
+    """The pools that were given, and whether Docker's ``null`` IPAM gave none on purpose."""
+    given: Iterable[wire.IPAMData] = [*body.ipv4_data, *body.ipv6_data]
+    real = [one for one in given if one.address_space != _NULL_SPACE and one.pool is not None]
+    pools = [Pool(one.pool, one.gateway.ip if one.gateway else None) for one in real if one.pool]
+    return pools, not pools
+
+
+def _who(body: wire.EndpointBody) -> Identity:
+    return Identity(body.network_id, body.endpoint_id)
+
+
+def _wanted(interface: wire.Interface) -> Addresses:
+    ipv4, ipv6 = interface.address, interface.address_ipv6
+    if ipv4 is not None and not isinstance(ipv4, IPv4Interface):
+        raise Invalid(f"Address {ipv4}", "is no IPv4 address")
+    if ipv6 is not None and not isinstance(ipv6, IPv6Interface):
+        raise Invalid(f"AddressIPv6 {ipv6}", "is no IPv6 address")
+    mac = interface.mac_address
+    return Addresses(ipv4, ipv6, mac.lower() if mac else None)
+
+
+def _chosen(wanted: Addresses, has: Addresses) -> dict[str, str]:
+    """What was left to the driver. Docker refuses a reply that repeats what it asked for."""
+    parts = {
+        "Address": (wanted.ipv4, has.ipv4),
+        "AddressIPv6": (wanted.ipv6, has.ipv6),
+        "MacAddress": (wanted.mac, has.mac),
+    }
+    return {key: str(got) for key, (asked, got) in parts.items() if asked is None and got}

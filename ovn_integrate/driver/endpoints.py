@@ -1,0 +1,228 @@
+"""An endpoint: a Neutron port, and the link on this host that is bound to it.
+
+Both are made at CreateEndpoint already, so that OVN binds the port while Docker builds the
+sandbox.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from ovn_integrate import netlink
+from ovn_integrate.driver import links as names
+from ovn_integrate.driver.links import Link, Links
+from ovn_integrate.driver.networks import Network, Networks
+from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.ports import (
+    MADE,
+    TAKEN,
+    UNDO,
+    Addresses,
+    Identity,
+    Ports,
+    Wish,
+    addresses_of,
+    undoing,
+)
+from ovn_integrate.errors import CommandFailed, PortNotFound, Unhealthy
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[], Client]
+
+_TURN = 15.0  # seconds to wait for another call about the same endpoint
+
+
+class Endpoints:
+    """The endpoints of this host. Any thread may use it.
+
+    :param ready_timeout: seconds that :meth:`join` waits for OVN; 0 for not at all.
+    """
+
+    def __init__(self, links: Links, networks: Networks, *, ready_timeout: float) -> None:
+        self._links = links
+        self._networks = networks
+        self._ports = Ports(networks, self._yields)
+        self._ready_timeout = ready_timeout
+        self._turns = _Turns()
+        # To spare a question at DeleteEndpoint; Neutron knows it as well.
+        self._known: dict[str, Resource] = {}
+
+    def create(self, client: Client, wish: Wish) -> Addresses:
+        """Have the port and the link, all or nothing, and return what the interface has.
+
+        :raises Conflict: an address is another port's, or the endpoint exists with others.
+        :raises Error: of any of its parts; nothing is left then.
+        """
+        with self._turns.of(wish.who.endpoint_id):
+            again = self._again(client, wish)
+            return again if again is not None else self._create(client, wish)
+
+    def join(self, connect: Connect, who: Identity) -> str:
+        """Return the name of the link that goes into the container, when OVN serves it.
+
+        :param connect: makes the client, which is needed only where the link has to be made anew.
+        :raises PortNotFound: there is no such endpoint.
+        :raises Unhealthy: OVN is not ready in time; what this call made is gone again.
+        """
+        with self._turns.of(who.endpoint_id), ExitStack() as undo:
+            if not self._links.complete(who.endpoint_id):
+                undo.callback(self._drop_link, who)
+                self._make_link(connect(), who)
+            self._wait_ready(who)
+            undo.pop_all()
+        return names.inner(who.endpoint_id)
+
+    def leave(self, who: Identity) -> None:
+        """Take the link away, if there is one."""
+        with self._turns.of(who.endpoint_id):
+            self._links.detach(who.endpoint_id)
+
+    def delete(self, connect: Connect, who: Identity) -> None:
+        """Take the link away and let go of the port, as far as they exist."""
+        with self._turns.of(who.endpoint_id):
+            self._links.detach(who.endpoint_id)
+            known = self._known.pop(who.endpoint_id, None)
+            if known is not None:
+                self._ports.let_go(connect(), known)
+            else:
+                self._ports.let_go_of(connect(), who.endpoint_id)
+
+    def info(self, who: Identity) -> dict[str, str]:
+        """What the replica says of an endpoint, empty if nothing."""
+        attached = self._links.attached(who.endpoint_id)
+        if attached is None:
+            return {}
+        return {
+            "mac_address": attached.mac,
+            "port": attached.port,
+            "veth_outside": attached.name,
+            "ready": "true" if attached.installed else "false",
+        }
+
+    def _create(self, client: Client, wish: Wish) -> Addresses:
+        who = wish.who
+        network = self._networks.get(client, who.network_id)
+        with ExitStack() as undo:
+            undo.callback(self._drop_link, who)
+            pair = self._links.prepare(who.endpoint_id, wish.addresses.mac, self._mtu(network))
+            undo.callback(pair.exception)  # not to be undone while it is being done
+            port, addresses = self._ports.get(client, wish)
+            undo.callback(self._drop_port, client, port)
+            pair.result()
+            self._attach(who, port)
+            undo.pop_all()
+        self._known[who.endpoint_id] = port
+        return addresses
+
+    def _again(self, client: Client, wish: Wish) -> Addresses | None:
+        """The answer of an earlier call, if there was one and the question is the same."""
+        attached = self._links.attached(wish.who.endpoint_id)
+        if attached is None:
+            return None
+        try:
+            port = client.show("ports", attached.port)
+        except PortNotFound:
+            self._links.detach(wish.who.endpoint_id)
+            return None
+        has = addresses_of(port, self._networks.get(client, wish.who.network_id))
+        wish.addresses.refuse_other(has, str(wish.who))
+        return has
+
+    def _make_link(self, client: Client, who: Identity) -> None:
+        ports = self._ports.of(client, who.endpoint_id)
+        if not ports:
+            raise PortNotFound(str(who), "has no port", "was it deleted in Neutron?")
+        network = self._networks.get(client, who.network_id)
+        mac = ports[0]["mac_address"]
+        self._links.prepare(who.endpoint_id, mac, self._mtu(network)).result()
+        self._attach(who, ports[0])
+
+    def _yields(self, client: Client, port: Resource, wish: Wish) -> bool:
+        """Whether a port's endpoint is dead on this host; if so the port is free or gone now.
+
+        After a crash of Docker or of the host nobody says that the endpoints ended, and the engine
+        hands out their addresses again.
+        """
+        endpoint_id = port["device_id"]
+        if (
+            port["device_owner"] not in (MADE, TAKEN)
+            or port.get("binding:host_id") != wish.host
+            or self._turns.taken(endpoint_id)
+            or netlink.exists(names.outer(endpoint_id))
+        ):
+            return False
+        log.warning("port %s of a dead endpoint gives way to %s", port["id"], wish.who)
+        self._links.detach(endpoint_id)
+        self._ports.let_go(client, port)
+        return True
+
+    def _attach(self, who: Identity, port: Resource) -> None:
+        self._links.attach(Link(who.network_id, who.endpoint_id, port["id"], port["mac_address"]))
+
+    def _wait_ready(self, who: Identity) -> None:
+        limit = self._ready_timeout
+        if limit > 0 and not self._links.wait_installed(who.endpoint_id, limit):
+            missing = self._links.missing(who.endpoint_id)
+            raise Unhealthy(
+                str(who),
+                f"not ready after {limit:g} s: {missing}",
+                "ovn-integrate controller status",
+            )
+
+    def _mtu(self, network: Network) -> int:
+        passes = self._links.mtu()
+        return min(passes, network.mtu) if network.mtu else passes
+
+    def _drop_link(self, who: Identity) -> None:
+        with undoing("a link"):
+            self._links.detach(who.endpoint_id)
+
+    def _drop_port(self, client: Client, port: Resource) -> None:
+        with undoing("a port"):
+            self._ports.let_go(client.within(UNDO), port)
+
+
+@dataclass
+class _Turn:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    users: int = 0
+
+
+class _Turns:
+    """One call at a time for each endpoint."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: dict[str, _Turn] = {}
+
+    def taken(self, endpoint_id: str) -> bool:
+        """Whether a call about an endpoint runs."""
+        with self._lock:
+            return endpoint_id in self._turns
+
+    @contextmanager
+    def of(self, endpoint_id: str) -> Iterator[None]:
+        """Wait for the turn of a call about an endpoint, and have it.
+
+        :raises CommandFailed: another call does not end.
+        """
+        with self._lock:
+            turn = self._turns.setdefault(endpoint_id, _Turn())
+            turn.users += 1
+        try:
+            if not turn.lock.acquire(timeout=_TURN):
+                raise CommandFailed(f"endpoint {endpoint_id[:12]}", "another call still runs")
+            try:
+                yield
+            finally:
+                turn.lock.release()
+        finally:
+            with self._lock:
+                turn.users -= 1
+                if not turn.users:
+                    del self._turns[endpoint_id]

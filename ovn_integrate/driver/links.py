@@ -1,0 +1,314 @@
+"""An endpoint on this host: a veth pair, and a port on the integration bridge.
+
+OVN binds a logical port where an OVS Interface carries its name as ``external_ids:iface-id`` and
+has an OpenFlow port; when its flows are installed, ovn-controller writes
+``external_ids:ovn-installed`` there (ovn-architecture(7), "Life Cycle of a VIF").
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ovn_integrate import netlink
+from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotConfigured
+from ovn_integrate.host import mtu, settings
+from ovn_integrate.host.settings import Settings
+from ovn_integrate.ovsdb import HOST, Change, Row, Session
+from ovn_integrate.pump import Pump
+
+# Who made a Port and its Interface, for what collects the ones without an owner.
+NETWORK = "ovn-integrate:network"
+ENDPOINT = "ovn-integrate:endpoint"
+
+_TABLES = {
+    **settings.TABLES,
+    "Bridge": ["name", "datapath_type"],
+    "Port": ["name", "interfaces", "other_config", "external_ids"],
+    "Interface": ["name", "ofport", "error", "external_ids"],
+}
+# A bridge's set of ports is only added to and taken from: replicating it would make the cost of
+# each port grow with the number of ports.
+_UNREAD = {"Bridge": ["ports"]}
+
+_PREFIX = netlink.NAME_MAX - 2
+
+
+@dataclass(frozen=True)
+class Link:
+    """An endpoint's link.
+
+    :param port: id of its Neutron port, which is the name of its logical switch port.
+    :param mac: what the container's interface will have.
+    """
+
+    network_id: str
+    endpoint_id: str
+    port: str
+    mac: str
+
+    @property
+    def outer(self) -> str:
+        return outer(self.endpoint_id)
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The OVS Interface of an endpoint as the replica shows it."""
+
+    name: str
+    endpoint_id: str
+    port: str
+    mac: str
+    installed: bool
+    ofport: int | None
+    error: str | None
+
+
+def outer(endpoint_id: str) -> str:
+    """The name of an endpoint's link on the bridge."""
+    return f"ve{endpoint_id[:_PREFIX]}"
+
+
+def inner(endpoint_id: str) -> str:
+    """The name of an endpoint's link that goes into the container."""
+    return f"vc{endpoint_id[:_PREFIX]}"
+
+
+class Links:
+    """The links of this host's endpoints. Any thread may use it."""
+
+    def __init__(self, remote: str, timeout: float) -> None:
+        self._remote = remote
+        self._timeout = timeout
+        self._opening = threading.Lock()
+        self._pump: Pump | None = None
+        self._workers = ThreadPoolExecutor(thread_name_prefix="veth")
+        # Rows by name, kept by the replica's notices.
+        self._by_name: dict[tuple[str, str], uuid.UUID] = {}
+
+    def open(self) -> Pump:
+        """The running connection to the host's database, made when there is none yet.
+
+        :raises DatabaseUnavailable: Open vSwitch does not answer.
+        """
+        if self._pump is not None:
+            return self._pump
+        if not self._opening.acquire(timeout=self._timeout):
+            raise DatabaseUnavailable(self._remote, "does not answer", "start Open vSwitch")
+        try:
+            if self._pump is None:
+                session = Session.open(
+                    self._remote,
+                    HOST,
+                    _TABLES,
+                    timeout=self._timeout,
+                    unread=_UNREAD,
+                    notice=self._note,
+                )
+                pump = Pump(session)
+                pump.start()
+                self._pump = pump
+            return self._pump
+        finally:
+            self._opening.release()
+
+    def close(self) -> None:
+        with self._opening:
+            if self._pump is not None:
+                self._pump.stop()
+                self._pump = None
+        self._workers.shutdown()
+
+    def check(self) -> None:
+        """Return if endpoints could be made now.
+
+        :raises DatabaseUnavailable: the connection to Open vSwitch is down.
+        :raises NotConfigured: the integration bridge does not exist.
+        """
+        pump = self.open()
+        if not pump.session.connected:
+            raise DatabaseUnavailable(self._remote, "the connection is down", "start Open vSwitch")
+        with pump.lock:
+            self._bridge(pump.session, settings.read(pump.session).bridge)
+
+    def settings(self) -> Settings:
+        """The host's settings as they are now."""
+        pump = self.open()
+        with pump.lock:
+            return settings.read(pump.session)
+
+    def mtu(self) -> int:
+        """The largest MTU in bytes that the tunnels of this host let pass."""
+        now = self.settings()
+        return mtu.container_mtu(now.encap_types, now.encap_ips)
+
+    def prepare(self, endpoint_id: str, mac: str | None, mtu: int) -> Future[None]:
+        """Begin to make the veth pair; what comes of it is the future's result.
+
+        :raises NotConfigured: the integration bridge does not exist.
+        """
+        pump = self.open()
+        with pump.lock:
+            bridge = self._bridge(pump.session, settings.read(pump.session).bridge)
+            userspace = bridge.datapath_type == "netdev"
+        return self._workers.submit(_make_pair, endpoint_id, mac, mtu, userspace)
+
+    def attach(self, link: Link) -> None:
+        """Put the outer end on the integration bridge, bound to its logical port.
+
+        :raises Conflict: another endpoint has this name.
+        :raises NotConfigured: the integration bridge does not exist.
+        :raises DatabaseUnavailable: no answer in time; it may have been applied.
+        """
+        bridge = self.settings().bridge
+        self.open().transact(
+            lambda change: self._attach(change, link, bridge), f"attach {link.endpoint_id[:12]}"
+        )
+
+    def detach(self, endpoint_id: str) -> None:
+        """Take an endpoint's port off the bridge and delete its veth pair, as far as they exist.
+
+        :raises DatabaseUnavailable: no answer in time; it may have been applied.
+        :raises CommandFailed: the kernel refused to delete the link.
+        """
+        self.open().transact(
+            lambda change: self._detach(change, endpoint_id), f"detach {endpoint_id[:12]}"
+        )
+        # The other end goes with it, wherever it is: in the container or back from it.
+        netlink.delete_link(outer(endpoint_id))
+
+    def attached(self, endpoint_id: str) -> Attached | None:
+        """The endpoint's OVS Interface, or None."""
+        pump = self.open()
+        with pump.lock:
+            row = self._row(pump.session, "Interface", outer(endpoint_id))
+            view = _view(row) if row is not None else None
+        return view if view and view.endpoint_id == endpoint_id else None
+
+    def complete(self, endpoint_id: str) -> bool:
+        """Whether the port is on the bridge and both ends of the pair are here."""
+        return (
+            self.attached(endpoint_id) is not None
+            and netlink.exists(outer(endpoint_id))
+            and netlink.exists(inner(endpoint_id))
+        )
+
+    def wait_installed(self, endpoint_id: str, timeout: float) -> bool:
+        """Wait until OVN has installed the endpoint's flows; False after ``timeout`` seconds."""
+        pump, name = self.open(), outer(endpoint_id)
+
+        def installed() -> bool:
+            row = self._row(pump.session, "Interface", name)
+            return row is not None and row.external_ids.get("ovn-installed") == "true"
+
+        return bool(pump.wait_until(installed, timeout=timeout))
+
+    def missing(self, endpoint_id: str) -> str:
+        """Why an endpoint's flows may not be installed, in words."""
+        view = self.attached(endpoint_id)
+        if view is None:
+            return "its port is not on the integration bridge any more"
+        if view.error:
+            return f"Open vSwitch cannot use its link: {view.error}"
+        if not view.ofport or view.ofport < 0:
+            return "Open vSwitch gave its link no port number: is ovs-vswitchd running?"
+        return (
+            f"ovn-controller did not install the flows of logical port {view.port}: "
+            "is it running and connected to the Southbound database?"
+        )
+
+    def _attach(self, change: Change, link: Link, bridge_name: str) -> None:
+        ids: dict[str, str | None] = {
+            "iface-id": link.port,
+            "iface-id-ver": link.endpoint_id,
+            "attached-mac": link.mac,
+            "iface-status": "active",
+            NETWORK: link.network_id,
+            ENDPOINT: link.endpoint_id,
+        }
+        old = self._row(change, "Interface", link.outer)
+        if old is not None and self._row(change, "Port", link.outer) is not None:
+            _refuse_stranger(old, link.endpoint_id)
+            if old.external_ids.get("iface-id") != link.port:
+                ids["ovn-installed"] = None  # that was said of another logical port
+            change.set_keys(old, "external_ids", ids)
+            return
+        bridge = self._bridge(change, bridge_name)
+        interface = change.insert("Interface", name=link.outer, external_ids=ids)
+        port = change.insert(
+            "Port",
+            name=link.outer,
+            interfaces=[interface],
+            # ovs-ctl removes such ports when the host starts, as their links are gone then.
+            other_config={"transient": "true"},
+            external_ids={NETWORK: link.network_id, ENDPOINT: link.endpoint_id},
+        )
+        change.add(bridge, "ports", port)
+
+    def _detach(self, change: Change, endpoint_id: str) -> None:
+        interface = self._row(change, "Interface", outer(endpoint_id))
+        port = self._row(change, "Port", outer(endpoint_id))
+        if port is None or interface is None:
+            return
+        if interface.external_ids.get(ENDPOINT) != endpoint_id:
+            return
+        # Whose port it is is not replicated, and the setting may have changed since.
+        for bridge in change.rows("Bridge"):
+            change.remove(bridge, "ports", port)
+
+    def _bridge(self, session: Session | Change, name: str) -> Row:
+        bridge = session.find("Bridge", name=name)
+        if bridge is None:
+            raise NotConfigured(
+                f"bridge {name}", "does not exist", "ovn-integrate create-integration-bridge"
+            )
+        return bridge
+
+    def _row(self, session: Session | Change, table: str, name: str) -> Row | None:
+        where = self._by_name.get((table, name))
+        return session.row(table, where) if where is not None else None
+
+    def _note(self, event: str, row: Row, _old: Row | None) -> None:
+        table = row._table.name
+        if table not in ("Port", "Interface"):
+            return
+        if event == "delete":
+            # A name may have been taken by a new row in the same update.
+            if self._by_name.get((table, row.name)) == row.uuid:
+                del self._by_name[table, row.name]
+        else:
+            self._by_name[table, row.name] = row.uuid
+
+
+def _make_pair(endpoint_id: str, mac: str | None, mtu: int, userspace: bool) -> None:
+    netlink.make_veth(outer(endpoint_id), inner(endpoint_id), mac=mac, mtu=mtu)
+    if userspace:
+        netlink.checksum_offload_off(inner(endpoint_id))
+
+
+def _refuse_stranger(row: Row, endpoint_id: str) -> None:
+    owner = row.external_ids.get(ENDPOINT)
+    if owner != endpoint_id:
+        raise Conflict(
+            f"OVS port {row.name}",
+            f"belongs to {owner or 'something else'}",
+            f"ovs-vsctl del-port {row.name}",
+        )
+
+
+def _view(row: Any) -> Attached:
+    ids: Mapping[str, str] = row.external_ids
+    return Attached(
+        name=row.name,
+        endpoint_id=ids.get(ENDPOINT, ""),
+        port=ids.get("iface-id", ""),
+        mac=ids.get("attached-mac", ""),
+        installed=ids.get("ovn-installed") == "true",
+        ofport=next(iter(row.ofport), None),
+        error=next(iter(row.error), None),
+    )

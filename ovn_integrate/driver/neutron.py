@@ -1,0 +1,217 @@
+"""A client of Neutron's v2.0 API, of this program's own IPAM server or of a real Neutron.
+
+The only user of ``requests``. Resources are plain dicts, as Neutron's API reference (v2.0) names
+their attributes; ``collection`` is a plural of it: ``networks``, ``subnets``, ``ports``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from ovn_integrate import errors
+from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
+
+Resource = dict[str, Any]
+
+TIMEOUT = 10.0
+_CONNECT = 3.0
+_CONNECTIONS = 32
+
+_HINT = "ovn-integrate ipam status"
+_NOT_FOUND = {
+    "networks": errors.NetworkNotFound,
+    "subnets": errors.SubnetNotFound,
+    "ports": errors.PortNotFound,
+}
+_BY_STATUS: dict[int, type[Error]] = {
+    400: Invalid,
+    401: NotPermitted,
+    403: NotPermitted,
+    404: NotFound,
+    409: Conflict,
+}
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Client:
+    """Speaks to the first of several servers that answers. Any thread may use it.
+
+    :param urls: base URLs (``http://192.0.2.1:9696``), tried in this order.
+    :param timeout: seconds for one answer.
+    """
+
+    def __init__(self, urls: Sequence[str], *, timeout: float = TIMEOUT) -> None:
+        self.urls = tuple(url.rstrip("/") for url in urls)
+        self.timeout = timeout
+        self._deadline = float("inf")
+        self._session = requests.Session()
+        # Reading .netrc and the proxy settings for each request costs more than the request, and
+        # a proxy for the web is not the way to the IPAM server.
+        self._session.trust_env = False
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+
+    def within(self, seconds: float) -> Client:
+        """The same client with another deadline, over all its calls from now on together."""
+        client = object.__new__(Client)
+        client.__dict__.update(self.__dict__)
+        client._deadline = time.monotonic() + seconds
+        return client
+
+    def ping(self) -> None:
+        """Return if a server answers.
+
+        :raises ServiceFailed: none does.
+        """
+        self._call("GET", "/", "IPAM server")
+
+    def query(self, collection: str, **filters: str | Sequence[str]) -> list[Resource]:
+        """The resources whose attributes have these values; a sequence means any of them."""
+        answer = self._call("GET", f"/v2.0/{collection}", collection, params=filters)
+        found: list[Resource] = answer[collection]
+        return found
+
+    def find(self, collection: str, name_or_id: str) -> Resource:
+        """The one resource of that id or, as names are not unique, of that name.
+
+        :raises NotFound: there is none.
+        :raises Conflict: several have that name.
+        """
+        if _UUID.fullmatch(name_or_id):
+            with suppress(NotFound):  # a name may look like an id
+                return self.show(collection, name_or_id)
+        found = self.query(collection, name=name_or_id)
+        subject = f"{_singular(collection)} {name_or_id}"
+        if not found:
+            raise _NOT_FOUND.get(collection, NotFound)(subject, "does not exist")
+        if len(found) > 1:
+            ids = ", ".join(one["id"] for one in found)
+            raise Conflict(subject, f"{len(found)} have this name", f"give the id: {ids}")
+        return found[0]
+
+    def show(self, collection: str, id: str) -> Resource:
+        """:raises NotFound: there is none of that id."""
+        return self._member("GET", collection, id)
+
+    def create(self, collection: str, **attributes: Any) -> Resource:
+        """Make a resource and return all of it."""
+        kind = _singular(collection)
+        subject = f"{kind} {attributes.get('name') or ''}".strip()
+        answer = self._call("POST", f"/v2.0/{collection}", subject, json={kind: attributes})
+        made: Resource = answer[kind]
+        return made
+
+    def update(self, collection: str, id: str, **attributes: Any) -> Resource:
+        """Change attributes and return all of the resource.
+
+        :raises NotFound: there is none of that id.
+        """
+        return self._member("PUT", collection, id, json={_singular(collection): attributes})
+
+    def delete(self, collection: str, id: str) -> bool:
+        """Delete a resource; False when there was none."""
+        try:
+            self._call("DELETE", _path(collection, id), f"{_singular(collection)} {id}")
+        except NotFound:
+            return False
+        return True
+
+    def tag(self, collection: str, id: str, tag: str) -> None:
+        """Add a tag; it may be there already."""
+        self._call("PUT", _path(collection, id, "tags", tag), f"{_singular(collection)} {id}")
+
+    def untag(self, collection: str, id: str, tag: str) -> None:
+        """Remove a tag; it may be absent, and so may the resource."""
+        with suppress(NotFound):
+            self._call("DELETE", _path(collection, id, "tags", tag), f"tag {tag}")
+
+    def _member(self, method: str, collection: str, id: str, **request: Any) -> Resource:
+        kind = _singular(collection)
+        answer = self._call(method, _path(collection, id), f"{kind} {id}", **request)
+        member: Resource = answer[kind]
+        return member
+
+    def _call(self, method: str, path: str, subject: str, **request: Any) -> Any:
+        response = self._answer(method, path, **request)
+        if response.status_code >= 400:
+            raise _refusal(response, subject)
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except requests.JSONDecodeError:
+            raise ServiceFailed(response.url, "the answer is no JSON", _HINT) from None
+
+    def _answer(self, method: str, path: str, **request: Any) -> requests.Response:
+        trouble = "no server is set; ovn-integrate set-ipam ADDRESS"
+        for url in self.urls:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise ServiceFailed("IPAM server", f"did not answer in time ({trouble})", _HINT)
+            timeout = (min(_CONNECT, left), min(self.timeout, left))
+            try:
+                return self._session.request(method, url + path, timeout=timeout, **request)
+            except requests.ConnectTimeout:
+                trouble = f"{url}: no connection within {timeout[0]:g} s"
+            except requests.Timeout:
+                # It may have been applied, and the next server works on the same database.
+                raise ServiceFailed(url, f"no answer within {timeout[1]:g} s", _HINT) from None
+            except requests.ConnectionError as error:
+                trouble = f"{url}: {_reason(error)}"
+                if method == "POST" and _was_sent(error):
+                    # Sent again, it could be applied twice.
+                    raise ServiceFailed(url, f"broke off ({_reason(error)})", _HINT) from error
+            except requests.RequestException as error:
+                raise ServiceFailed(url, str(error), "ovn-integrate show") from error
+        raise ServiceFailed("IPAM server", f"is out of reach ({trouble})", _HINT)
+
+
+def _path(*parts: str) -> str:
+    return "/v2.0/" + "/".join(quote(part, safe=":") for part in parts)
+
+
+def _singular(collection: str) -> str:
+    return collection.removesuffix("s")
+
+
+def _was_sent(error: requests.ConnectionError) -> bool:
+    # requests wraps urllib3: a connection that never came to be is a NewConnectionError inside.
+    return "NewConnectionError" not in repr(error)
+
+
+def _reason(error: Exception) -> str:
+    """The innermost of the exceptions that requests and urllib3 wrap into each other."""
+    cause: BaseException = error
+    while True:
+        inner = [getattr(cause, "reason", None), *reversed(cause.args)]
+        wrapped = next((one for one in inner if isinstance(one, BaseException)), None)
+        if wrapped is None:
+            return str(cause).rpartition(": ")[2] or type(cause).__name__
+        cause = wrapped
+
+
+def _refusal(response: requests.Response, subject: str) -> Error:
+    """Neutron's error body as one of ours: by the name of its type, else by its status."""
+    kind, message = _said(response)
+    known = getattr(errors, kind, None)
+    if not (isinstance(known, type) and issubclass(known, Error)):
+        known = _BY_STATUS.get(response.status_code, ServiceFailed)
+    return known(subject, message.rstrip(". "), _HINT if known is ServiceFailed else "")
+
+
+def _said(response: requests.Response) -> tuple[str, str]:
+    try:
+        said = response.json()["NeutronError"]
+    except (ValueError, KeyError, TypeError):
+        return "", f"status {response.status_code} from {response.url}"
+    if not isinstance(said, Mapping):
+        return "", str(said)
+    return str(said.get("type", "")), str(said.get("message", ""))

@@ -1,0 +1,101 @@
+"""The bodies of libnetwork's remote driver protocol (moby daemon/libnetwork/drivers/remote/api).
+
+What Docker leaves out or sends as null is an empty value here; keys that are not known are
+ignored, as newer engines send more. Replies are plain dicts, made where they are answered.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyInterface,
+    IPvAnyNetwork,
+    StringConstraints,
+)
+
+# Ids become names of links and keys of rows: Docker's are 64 hexadecimal digits, Swarm's 25
+# characters of base 36.
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-zA-Z]{1,64}$")]
+
+
+def _or_empty_map(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _or_empty_list(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _or_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+Map = Annotated[dict[str, Any], BeforeValidator(_or_empty_map)]
+Cidr = Annotated[IPvAnyInterface | None, BeforeValidator(_or_none)]
+Pool = Annotated[IPvAnyNetwork | None, BeforeValidator(_or_none)]
+Mac = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$")] | None,
+    BeforeValidator(_or_none),
+]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Nothing(Body):
+    """For the methods whose arguments, if any, do not matter."""
+
+
+class IPAMData(Body):
+    """A pool of addresses; ``gateway`` has the pool's prefix length behind it."""
+
+    address_space: str = Field("", alias="AddressSpace")
+    pool: Pool = Field(None, alias="Pool")
+    gateway: Cidr = Field(None, alias="Gateway")
+
+
+Pools = Annotated[list[IPAMData], BeforeValidator(_or_empty_list)]
+
+
+class NetworkBody(Body):
+    network_id: Id = Field(alias="NetworkID")
+
+
+class CreateNetwork(NetworkBody):
+    options: Map = Field({}, alias="Options")
+    ipv4_data: Pools = Field([], alias="IPv4Data")
+    ipv6_data: Pools = Field([], alias="IPv6Data")
+
+
+class AllocateNetwork(NetworkBody):
+    options: Map = Field({}, alias="Options")
+
+
+class EndpointBody(NetworkBody):
+    endpoint_id: Id = Field(alias="EndpointID")
+
+
+class Interface(Body):
+    """What Docker knows of an interface; None is for the driver to choose."""
+
+    address: Cidr = Field(None, alias="Address")
+    address_ipv6: Cidr = Field(None, alias="AddressIPv6")
+    mac_address: Mac = Field(None, alias="MacAddress")
+
+
+class CreateEndpoint(EndpointBody):
+    interface: Annotated[Interface, BeforeValidator(_or_empty_map)] = Field(
+        Interface.model_validate({}), alias="Interface"
+    )
+    options: Map = Field({}, alias="Options")
+
+
+class Join(EndpointBody):
+    sandbox_key: str = Field("", alias="SandboxKey")
+    options: Map = Field({}, alias="Options")

@@ -1,0 +1,182 @@
+"""The REST client against servers that misbehave in ways that a real one rarely does."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ovn_integrate.driver.neutron import Client
+from ovn_integrate.errors import (
+    Conflict,
+    Error,
+    Invalid,
+    IpAddressAlreadyAllocated,
+    NetworkNotFound,
+    NotFound,
+    NotPermitted,
+    ServiceFailed,
+)
+
+Answer = tuple[int, Any]
+
+
+class Server:
+    """Answers each request with the next of its answers; None breaks the connection off."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer | None] = []
+        self.requests: list[tuple[str, str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                outer.requests.append((self.command, self.path))
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                answer = outer.answers.pop(0)
+                if answer is None:
+                    self.close_connection = True
+                    return
+                data = answer[1] if isinstance(answer[1], bytes) else json.dumps(answer[1]).encode()
+                self.send_response(answer[0])
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PUT = do_DELETE = answer
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,)).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[..., Server]]:
+    made: list[Server] = []
+
+    def make(*answers: Answer | None) -> Server:
+        made.append(Server())
+        made[-1].answers += answers
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def closed() -> str:
+    """A URL at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def neutron_error(kind: str, message: str = "No.") -> dict[str, Any]:
+    return {"NeutronError": {"type": kind, "message": message, "detail": ""}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (409, neutron_error("IpAddressAlreadyAllocated"), IpAddressAlreadyAllocated),
+        (409, neutron_error("OverQuota"), Conflict),
+        (404, neutron_error("NetworkNotFound"), NetworkNotFound),
+        (404, neutron_error("HTTPNotFound"), NotFound),
+        (400, neutron_error("InvalidIpForSubnet"), Invalid),
+        (401, {"error": {"code": 401}}, NotPermitted),
+        (503, neutron_error("DatabaseUnavailable"), Error),
+        (500, b"<html>", ServiceFailed),
+        (500, {"NeutronError": "text"}, ServiceFailed),
+        (400, neutron_error("Any"), Invalid),
+    ],
+)
+def test_errors_by_their_type_then_by_their_status(
+    server: Callable[..., Server], status: int, body: Any, kind: type[Error]
+) -> None:
+    client = Client([server((status, body)).url])
+    with pytest.raises(kind) as caught:
+        client.create("ports", network_id="n", name="db")
+    assert caught.value.subject == "port db"
+
+
+def test_the_next_server_is_asked_when_one_is_out_of_reach(
+    server: Callable[..., Server], closed: str
+) -> None:
+    good = server((201, {"port": {"id": "p"}}), (200, {"ports": []}))
+    client = Client([closed, good.url])
+    assert client.create("ports", name="db") == {"id": "p"}
+    assert client.query("ports", device_id=["a", "b"]) == []
+    assert good.requests == [
+        ("POST", "/v2.0/ports"),
+        ("GET", "/v2.0/ports?device_id=a&device_id=b"),
+    ]
+
+
+def test_nobody_to_ask(closed: str) -> None:
+    with pytest.raises(ServiceFailed, match=r"Connection refused\); ovn-integrate ipam status$"):
+        Client([closed]).ping()
+    with pytest.raises(ServiceFailed, match="set-ipam"):
+        Client([]).ping()
+
+
+def test_what_may_have_been_applied_is_not_sent_twice(server: Callable[..., Server]) -> None:
+    first, second = server(None, None), server((204, b""))
+    client = Client([first.url, second.url])
+    with pytest.raises(ServiceFailed):
+        client.create("ports", name="db")
+    assert second.requests == []
+    # A deletion may be.
+    assert client.delete("ports", "p")
+    assert second.requests == [("DELETE", "/v2.0/ports/p")]
+
+
+def test_a_deadline_over_several_calls() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        client = Client([url]).within(0.2)
+        for words in ("no answer within", "in time"):
+            with pytest.raises(ServiceFailed, match=words):
+                client.ping()
+
+
+def test_names_ids_and_several_of_one_name(server: Callable[..., Server]) -> None:
+    id = "0c1b2a3d-0000-4000-8000-000000000001"
+    two = {"networks": [{"id": "a"}, {"id": "b"}]}
+    one = server(
+        (404, neutron_error("NetworkNotFound")), (200, {"networks": [{"id": "x"}]}), (200, two)
+    )
+    client = Client([one.url])
+    assert client.find("networks", id) == {"id": "x"}  # a name that looks like an id
+    assert [path for _, path in one.requests] == [
+        f"/v2.0/networks/{id}",
+        f"/v2.0/networks?name={id}",
+    ]
+    with pytest.raises(Conflict, match="a, b"):
+        client.find("networks", "blue")
+
+
+def test_what_is_not_there_need_not_be_deleted(server: Callable[..., Server]) -> None:
+    missing = (404, neutron_error("PortNotFound"))
+    one = server(missing, missing, (201, b"null"))
+    client = Client([one.url])
+    assert not client.delete("ports", "p")
+    client.untag("networks", "n", "docker:made")
+    client.tag("networks", "n", "docker:made")
+    assert one.requests[-1] == ("PUT", "/v2.0/networks/n/tags/docker:made")

@@ -1,0 +1,131 @@
+"""Links and addresses of a network namespace of the test's own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ovn_integrate import netlink
+from ovn_integrate.errors import CommandFailed, NotPermitted
+from ovn_integrate.netlink import Address
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: links and namespaces")
+
+_CLONE_NEWNET = 0x40000000
+
+
+@pytest.fixture(autouse=True)
+def namespace() -> Iterator[None]:
+    libc = ctypes.CDLL(None, use_errno=True)
+    outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    assert libc.unshare(_CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    try:
+        run("ip", "link", "set", "lo", "up")
+        yield
+    finally:
+        assert libc.setns(outside, _CLONE_NEWNET) == 0
+        os.close(outside)
+
+
+def run(*argv: str) -> str:
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def test_addresses_of_both_families_without_link_local_ones() -> None:
+    netlink.make_veth("va", "vb", mac=None, mtu=1500)
+    run("ip", "link", "set", "vb", "up")
+    run("ip", "addr", "add", "192.0.2.3/24", "dev", "va", "label", "va:1")
+    run("ip", "addr", "add", "192.0.2.9", "peer", "192.0.2.10", "dev", "va")
+    run("ip", "addr", "add", "2001:db8::3/64", "dev", "va", "nodad")
+    run("ip", "addr", "add", "fe80::3/64", "dev", "va", "nodad")
+    assert set(netlink.addresses()) == {
+        Address("127.0.0.1", 8, "lo"),
+        Address("::1", 128, "lo"),
+        Address("192.0.2.3", 24, "va"),
+        Address("192.0.2.9", 32, "va"),
+        Address("2001:db8::3", 64, "va"),
+    }
+
+
+def test_many_addresses_take_several_messages() -> None:
+    batch = "\n".join(f"addr add 10.0.{n >> 8}.{n & 255}/32 dev lo" for n in range(2000))
+    subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
+    assert len(netlink.addresses()) == 2002
+
+
+def test_a_veth_pair_is_made_as_asked_and_corrected_where_it_differs() -> None:
+    for mtu, mac in ((1442, "02:00:00:00:00:07"), (1300, "02:00:00:00:00:08")):
+        netlink.make_veth("va", "vb", mac=mac, mtu=mtu)
+        assert netlink.link_mtu("va") == netlink.link_mtu("vb") == mtu
+        assert mac in run("ip", "link", "show", "vb")
+        assert ",UP" in run("ip", "link", "show", "va")
+    run("ip", "link", "set", "va", "down")
+    netlink.make_veth("va", "vb", mac=None, mtu=1300)
+    assert ",UP" in run("ip", "link", "show", "va")
+    assert mac in run("ip", "link", "show", "vb")
+
+
+def test_a_pair_whose_other_end_went_away_is_made_anew() -> None:
+    netlink.make_veth("va", "vb", mac=None, mtu=1442)
+    sleeper = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)
+    own = os.readlink("/proc/thread-self/ns/net")
+    while os.readlink(f"/proc/{sleeper.pid}/ns/net") == own:
+        assert sleeper.poll() is None
+    run("ip", "link", "set", "vb", "netns", str(sleeper.pid))
+    # Another link of that name is not the other end.
+    run("ip", "link", "add", "vc", "type", "veth", "peer", "name", "vb")
+    with pytest.raises(CommandFailed, match="File exists"):
+        netlink.make_veth("va", "vb", mac=None, mtu=1442)
+    netlink.delete_link("vc")
+    netlink.make_veth("va", "vb", mac=None, mtu=1442)
+    assert netlink.exists("vb")
+    sleeper.communicate()
+
+
+def test_deleting_a_link_takes_the_other_end_and_is_no_error_twice() -> None:
+    netlink.make_veth("va", "vb", mac=None, mtu=1442)
+    assert netlink.delete_link("va")
+    assert not netlink.exists("vb")
+    assert not netlink.delete_link("va")
+
+
+def test_checksum_offload() -> None:
+    netlink.make_veth("va", "vb", mac=None, mtu=1442)
+    assert "tx-checksumming: on" in run("ethtool", "-k", "vb")
+    netlink.checksum_offload_off("vb")
+    assert "tx-checksumming: off" in run("ethtool", "-k", "vb")
+    assert "tx-checksumming: on" in run("ethtool", "-k", "va")
+
+
+def test_links_that_are_not_there_are_named() -> None:
+    for call in (netlink.link_mtu, netlink.checksum_offload_off):
+        with pytest.raises(CommandFailed, match="nope: No such device"):
+            call("nope")
+    with pytest.raises(CommandFailed, match="15 bytes"):
+        netlink.make_veth("a" * 16, "vb", mac=None, mtu=1442)
+
+
+def test_without_root_it_is_said_so() -> None:
+    # In a thread: what it gives up does not come back.
+    def make() -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capset(2), version 3, this thread
+        assert libc.capset(header, (ctypes.c_uint32 * 6)()) == 0
+        netlink.make_veth("va", "vb", mac=None, mtu=1442)
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(NotPermitted, match="root"):
+        pool.submit(make).result()
+
+
+def test_many_threads_make_links_at_once() -> None:
+    def make(number: int) -> None:
+        netlink.make_veth(f"a{number}", f"b{number}", mac=None, mtu=1442)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(make, range(64)))
+    assert all(netlink.exists(f"b{number}") for number in range(64))
