@@ -1,7 +1,6 @@
-"""Links and addresses of this host, by netlink (rtnetlink(7), netdevice(7)): no forks.
+"""Making and deleting links by netlink (rtnetlink(7), netdevice(7)): no forks.
 
-The only user of pyroute2, which is imported by the calls that change links: its import takes
-90 ms, and verbs that only ask (an address, an MTU) get their answer from the kernel without it.
+The only user of pyroute2, which is imported by the calls that need it: its import takes 90 ms.
 """
 
 from __future__ import annotations
@@ -9,13 +8,11 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
-import ipaddress
 import os
 import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from ovn_integrate.errors import CommandFailed, NotPermitted
@@ -23,45 +20,9 @@ from ovn_integrate.errors import CommandFailed, NotPermitted
 NAME_MAX = 15
 """Longest name of a link, in bytes (IFNAMSIZ less its end)."""
 
-# linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h
-_RTM_NEWADDR, _RTM_GETADDR = 20, 22
-_NLM_F_REQUEST_DUMP = 0x1 | 0x300
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_RT_SCOPE_LINK = 253
-_HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
-_IFADDRMSG = struct.Struct("=BBBBi")  # family, prefix length, flags, scope, index
-_ATTRIBUTE = struct.Struct("=HH")  # length, type
-
 # linux/sockios.h, linux/ethtool.h
-_SIOCGIFMTU = 0x8921
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_STXCSUM = 0x17
-
-
-@dataclass(frozen=True)
-class Address:
-    """An address of this host: ``ip`` without its prefix length, and the link that carries it."""
-
-    ip: str
-    prefix: int
-    link: str
-
-
-def addresses() -> list[Address]:
-    """The IPv4 and IPv6 addresses of this host, without IPv6's link-local ones.
-
-    :raises CommandFailed: the kernel refused the dump.
-    """
-    found = []
-    for family, prefix, scope, index, data in _dump_addresses():
-        if family == socket.AF_INET6 and scope == _RT_SCOPE_LINK:
-            continue
-        # On a point-to-point link IFA_ADDRESS is the peer's; IFA_LOCAL, where given, is ours.
-        raw = data.get(_IFA_LOCAL) or data.get(_IFA_ADDRESS)
-        if raw is not None:
-            found.append(Address(str(ipaddress.ip_address(raw)), prefix, _name_of(index)))
-    return found
 
 
 def exists(name: str) -> bool:
@@ -71,18 +32,6 @@ def exists(name: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def link_mtu(name: str) -> int:
-    """The MTU of a link, in bytes.
-
-    :raises CommandFailed: there is no such link.
-    """
-    request = struct.pack("16s16x", name.encode())
-    with _control() as control, _named(f"mtu of {name}"):
-        answer = fcntl.ioctl(control, _SIOCGIFMTU, request)
-    mtu: int = struct.unpack_from("=i", answer, 16)[0]
-    return mtu
 
 
 def make_veth(outer: str, inner: str, *, mac: str | None, mtu: int) -> None:
@@ -196,49 +145,3 @@ def _refused(subject: str, code: int) -> CommandFailed | NotPermitted:
 
 def _control() -> socket.socket:
     return socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-
-
-def _name_of(index: int) -> str:
-    try:
-        return socket.if_indextoname(index)
-    except OSError:
-        return str(index)  # it went away after the dump
-
-
-def _dump_addresses() -> Iterator[tuple[int, int, int, int, dict[int, bytes]]]:
-    """Every address as (family, prefix length, scope, index of its link, attributes)."""
-    family = socket.AF_NETLINK
-    with socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as kernel:
-        body = _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-        size = _HEADER.size + len(body)
-        kernel.send(_HEADER.pack(size, _RTM_GETADDR, _NLM_F_REQUEST_DUMP, 1, 0) + body)
-        while True:
-            answer = kernel.recv(1 << 16)
-            for kind, message in _messages(answer):
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    raise _refused("addresses", -struct.unpack_from("=i", message)[0])
-                if kind == _RTM_NEWADDR:
-                    kin, prefix, _, scope, index = _IFADDRMSG.unpack_from(message)
-                    yield kin, prefix, scope, index, _attributes(message[_IFADDRMSG.size :])
-
-
-def _messages(answer: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(answer) >= _HEADER.size:
-        size, kind = _HEADER.unpack_from(answer)[:2]
-        yield kind, answer[_HEADER.size : size]
-        answer = answer[_aligned(size) :]
-
-
-def _attributes(data: bytes) -> dict[int, bytes]:
-    found = {}
-    while len(data) >= _ATTRIBUTE.size:
-        size, kind = _ATTRIBUTE.unpack_from(data)
-        found[kind] = data[_ATTRIBUTE.size : size]
-        data = data[_aligned(size) :]
-    return found
-
-
-def _aligned(size: int) -> int:
-    return (size + 3) & ~3

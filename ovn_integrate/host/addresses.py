@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ovn_integrate import netlink
 from ovn_integrate.errors import Invalid
+from ovn_integrate.host import interfaces
 
 
 def refuse_foreign(what: str, wanted: Iterable[str], hint: str = "") -> None:
@@ -15,7 +15,7 @@ def refuse_foreign(what: str, wanted: Iterable[str], hint: str = "") -> None:
     :param hint: said after the list of the addresses that are here.
     :raises Invalid: the hint lists them.
     """
-    here = {one.ip: one.link for one in netlink.addresses()}
+    here = interfaces.addresses()
     for address in wanted:
         if address not in here:
             known = ", ".join(f"{ip} ({link})" for ip, link in here.items())
@@ -26,6 +26,6 @@ def refuse_foreign(what: str, wanted: Iterable[str], hint: str = "") -> None:
 
 def default() -> str:
     """The address by which this host would speak to others: its first that is no loopback."""
-    candidates = [one.ip for one in netlink.addresses() if one.link != "lo"]
+    candidates = [ip for ip, link in interfaces.addresses().items() if link != "lo"]
     plain = [ip for ip in candidates if ":" not in ip]
     return next(iter([*plain, *candidates]), "127.0.0.1")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from ovn_integrate import netlink
-from ovn_integrate.host import encap
+from ovn_integrate.host import encap, interfaces
 
 ETHERNET = 1500
 
@@ -21,8 +20,9 @@ def container_mtu(encap_types: Sequence[str], encap_ips: Sequence[str]) -> int:
 
 def underlay_mtu(encap_ips: Sequence[str]) -> int:
     """The smallest MTU in bytes of the links that carry these addresses; 1500 where none does."""
-    links = {one.link for one in netlink.addresses() if one.ip in encap_ips}
-    return min((netlink.link_mtu(link) for link in links), default=ETHERNET)
+    here, mtus = interfaces.addresses(), interfaces.mtus()
+    links = {here[ip] for ip in encap_ips if ip in here}
+    return min((mtus[link] for link in links if link in mtus), default=ETHERNET)
 
 
 def _overhead(encap_types: Sequence[str], encap_ips: Sequence[str]) -> int:

@@ -28,6 +28,7 @@ from ovn_integrate.driver import app, links, tags
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.ports import MADE, TAKEN
+from ovn_integrate.host import interfaces
 from tests.functional.daemons import OvsdbServer
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: links and namespaces")
@@ -379,7 +380,7 @@ def test_a_made_network_goes_with_its_last_holder(host: Host) -> None:
 
 
 def test_options_of_a_network(host: Host) -> None:
-    passes = netlink.link_mtu("lo") - 58
+    passes = interfaces.mtus()["lo"] - 58
     for options, words in (
         ({"ovn.netwrok": "blue"}, "ovn.netwrok"),
         ({"com.docker.network.driver.mtu": "tall"}, "no number"),
@@ -411,7 +412,8 @@ def test_the_life_of_an_endpoint(host: Host, lan: Lan) -> None:
     assert keys[links.NETWORK] == lan.id
     assert host.ovs.ctl("port-to-br", outer).strip() == "br-int"
     assert host.ovs.ctl("get", "Port", outer, "other_config:transient").strip() == '"true"'
-    assert netlink.link_mtu(inner) == netlink.link_mtu(outer) == netlink.link_mtu("lo") - 58
+    mtus = interfaces.mtus()
+    assert mtus[inner] == mtus[outer] == mtus["lo"] - 58
     assert "tx-checksumming: off" in run("ethtool", "-k", inner)
 
     # Asked again: the same answer; asked for something else: refused, and nothing breaks.
@@ -480,7 +482,7 @@ def test_an_mtu_that_was_asked_for(host: Host) -> None:
     host.ok("NetworkDriver.CreateNetwork", lan.body)
     endpoint = lan.endpoint(2)
     host.ok("NetworkDriver.CreateEndpoint", endpoint)
-    assert netlink.link_mtu(links.inner(endpoint["EndpointID"])) == 1300
+    assert interfaces.mtus()[links.inner(endpoint["EndpointID"])] == 1300
     delete(host, endpoint)
     lan.remove()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate import netlink
+from ovn_integrate.host import interfaces
 from tests.functional.daemons import SCHEMAS, OvsdbServer
 
 Verb = Callable[..., subprocess.CompletedProcess[str]]
@@ -46,7 +46,7 @@ def keys(switch: OvsdbServer) -> dict[str, str]:
 
 
 def own_address() -> str:
-    return netlink.addresses()[0].ip
+    return next(iter(interfaces.addresses()))
 
 
 def test_set_ipam_writes_its_three_keys_and_says_what_they_were(

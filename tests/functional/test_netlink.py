@@ -12,7 +12,7 @@ import pytest
 
 from ovn_integrate import netlink
 from ovn_integrate.errors import CommandFailed, NotPermitted
-from ovn_integrate.netlink import Address
+from ovn_integrate.host import interfaces
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: links and namespaces")
 
@@ -43,25 +43,19 @@ def test_addresses_of_both_families_without_link_local_ones() -> None:
     run("ip", "addr", "add", "192.0.2.9", "peer", "192.0.2.10", "dev", "va")
     run("ip", "addr", "add", "2001:db8::3/64", "dev", "va", "nodad")
     run("ip", "addr", "add", "fe80::3/64", "dev", "va", "nodad")
-    assert set(netlink.addresses()) == {
-        Address("127.0.0.1", 8, "lo"),
-        Address("::1", 128, "lo"),
-        Address("192.0.2.3", 24, "va"),
-        Address("192.0.2.9", 32, "va"),
-        Address("2001:db8::3", 64, "va"),
+    assert interfaces.addresses() == {
+        "127.0.0.1": "lo",
+        "::1": "lo",
+        "192.0.2.3": "va",
+        "192.0.2.9": "va",
+        "2001:db8::3": "va",
     }
-
-
-def test_many_addresses_take_several_messages() -> None:
-    batch = "\n".join(f"addr add 10.0.{n >> 8}.{n & 255}/32 dev lo" for n in range(2000))
-    subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
-    assert len(netlink.addresses()) == 2002
 
 
 def test_a_veth_pair_is_made_as_asked_and_corrected_where_it_differs() -> None:
     for mtu, mac in ((1442, "02:00:00:00:00:07"), (1300, "02:00:00:00:00:08")):
         netlink.make_veth("va", "vb", mac=mac, mtu=mtu)
-        assert netlink.link_mtu("va") == netlink.link_mtu("vb") == mtu
+        assert interfaces.mtus() | {"va": mtu, "vb": mtu} == interfaces.mtus()
         assert mac in run("ip", "link", "show", "vb")
         assert ",UP" in run("ip", "link", "show", "va")
     run("ip", "link", "set", "va", "down")
@@ -103,9 +97,8 @@ def test_checksum_offload() -> None:
 
 
 def test_links_that_are_not_there_are_named() -> None:
-    for call in (netlink.link_mtu, netlink.checksum_offload_off):
-        with pytest.raises(CommandFailed, match="nope: No such device"):
-            call("nope")
+    with pytest.raises(CommandFailed, match="nope: No such device"):
+        netlink.checksum_offload_off("nope")
     with pytest.raises(CommandFailed, match="15 bytes"):
         netlink.make_veth("a" * 16, "vb", mac=None, mtu=1442)
 

@@ -33,6 +33,7 @@ LEVELS = {
 # Where a library may be imported: files, or whole parts of the package.
 IMPORTERS = {
     "ovs": {"ovsdb"},
+    "psutil": {"host/interfaces.py"},
     "pyroute2": {"netlink.py"},
     "subprocess": {"runner.py"},
     "gunicorn": {"web.py"},
