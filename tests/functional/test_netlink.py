@@ -13,23 +13,13 @@ import pytest
 from ovn_integrate import netlink
 from ovn_integrate.errors import CommandFailed, NotPermitted
 from ovn_integrate.host import interfaces
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: links and namespaces")
-
-_CLONE_NEWNET = 0x40000000
+from tests.functional.namespaces import own_network
 
 
 @pytest.fixture(autouse=True)
 def namespace() -> Iterator[None]:
-    libc = ctypes.CDLL(None, use_errno=True)
-    outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    assert libc.unshare(_CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-    try:
-        run("ip", "link", "set", "lo", "up")
+    with own_network():
         yield
-    finally:
-        assert libc.setns(outside, _CLONE_NEWNET) == 0
-        os.close(outside)
 
 
 def run(*argv: str) -> str:

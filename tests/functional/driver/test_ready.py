@@ -1,0 +1,100 @@
+"""Join waits for OVN; restarts, and many calls at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from ovn_integrate import netlink
+from ovn_integrate.driver import app, links
+from ovn_integrate.driver.driver import Driver
+from tests.functional.driver.bed import Host, Lan, delete, ids
+
+
+@pytest.fixture
+def patient(host: Host) -> Iterator[Any]:
+    """A second driver on the same host, as after a restart, which waits for OVN."""
+    own = links.Links(host.ovs.remote, 5)
+    client = app.create(Driver(own, ready_timeout=0.5)).test_client()
+
+    def call(method: str, body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = client.post(f"/{method}", json=body).get_json()
+        return answer
+
+    yield call
+    own.close()
+
+
+def test_join_says_what_is_missing_and_undoes_what_it_made(
+    host: Host, lan: Lan, patient: Any
+) -> None:
+    endpoint = lan.endpoint(7)
+    who = ids(endpoint)
+    outer = links.outer(who["EndpointID"])
+    host.ok("NetworkDriver.CreateEndpoint", endpoint)
+    assert "ovs-vswitchd" in patient("NetworkDriver.Join", who)["Err"]
+    assert netlink.exists(outer)  # CreateEndpoint made it
+    host.ovs.ctl("set", "Interface", outer, "error=no-such-device")
+    assert "no-such-device" in patient("NetworkDriver.Join", who)["Err"]
+    host.ovs.ctl("set", "Interface", outer, "error=[]", "ofport=5")
+    assert "ovn-controller" in patient("NetworkDriver.Join", who)["Err"]
+    assert patient("NetworkDriver.Leave", who) == {}
+    assert "not ready" in patient("NetworkDriver.Join", who)["Err"]
+    assert not netlink.exists(outer)
+    delete(host, endpoint)
+
+
+def test_join_answers_when_ovn_has_installed_the_flows(host: Host, lan: Lan, patient: Any) -> None:
+    endpoint = lan.endpoint(7)
+    assert not patient("NetworkDriver.CreateEndpoint", endpoint).get("Err")
+    answers: list[dict[str, Any]] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(patient("NetworkDriver.Join", ids(endpoint)))
+    )
+    thread.start()
+    outer = links.outer(endpoint["EndpointID"])
+    host.ovs.ctl("set", "Interface", outer, "external_ids:ovn-installed=true")
+    thread.join()
+    assert answers[0]["InterfaceName"]["SrcName"] == links.inner(endpoint["EndpointID"])
+    assert patient("NetworkDriver.EndpointOperInfo", ids(endpoint))["Value"]["ready"] == "true"
+    delete(host, endpoint)
+
+
+def test_a_driver_that_was_started_again_knows_what_the_old_one_made(
+    host: Host, lan: Lan, patient: Any
+) -> None:
+    endpoint = lan.endpoint(7)
+    first = host.ok("NetworkDriver.CreateEndpoint", endpoint)
+    assert patient("NetworkDriver.CreateEndpoint", endpoint) == first
+    assert patient("NetworkDriver.Leave", ids(endpoint)) == {}
+    assert patient("NetworkDriver.DeleteEndpoint", ids(endpoint)) == {}
+
+
+def test_eight_at_a_time(host: Host, lan: Lan) -> None:
+    def live(last: int) -> str:
+        endpoint = lan.endpoint(last)
+        mac = host.ok("NetworkDriver.CreateEndpoint", endpoint)["Interface"]["MacAddress"]
+        host.ok("NetworkDriver.Join", ids(endpoint))
+        host.ok("NetworkDriver.Leave", ids(endpoint))
+        delete(host, endpoint)
+        return str(mac)
+
+    with ThreadPoolExecutor(8) as pool:
+        macs = list(pool.map(live, range(20, 60)))
+    assert len(set(macs)) == len(macs)
+
+
+def test_one_address_asked_for_by_many_goes_to_one(host: Host, lan: Lan) -> None:
+    endpoints = [lan.endpoint(7) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda one: host.call("NetworkDriver.CreateEndpoint", one), endpoints)
+        )
+    assert [bool(one.get("Err")) for one in answers].count(False) == 1
+    assert len(host.neutron.query("ports")) == 1
+    for endpoint in endpoints:
+        delete(host, endpoint)
