@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound, PortNotFound
+from ovn_integrate.errors import (
+    Conflict,
+    Error,
+    Invalid,
+    NetworkInUse,
+    NetworkNotFound,
+    PortNotFound,
+)
+
+_NAMED = 5  # ports that an error names
 
 
 def parse_cidr(text: str) -> str:
@@ -81,12 +90,24 @@ def show_network(client: Client, name: str) -> dict[str, Any]:
 def delete_network(client: Client, name: str) -> bool:
     """Delete a network; False when there is none.
 
-    :raises NetworkInUse: it has ports.
+    :raises NetworkInUse: it has ports, which are named.
     """
     try:
-        return client.delete("networks", client.find("networks", name)["id"])
+        network = client.find("networks", name)
     except NetworkNotFound:
         return False
+    try:
+        return client.delete("networks", network["id"])
+    except NetworkInUse as error:
+        ports = [port["name"] or port["id"] for port in _ports(client, network["id"])]
+        if not ports:
+            raise
+        more = f" and {len(ports) - _NAMED} more" if len(ports) > _NAMED else ""
+        raise NetworkInUse(
+            f"network {name}",
+            f"has ports: {', '.join(ports[:_NAMED])}{more}",
+            "remove their containers, or ovn-integrate port delete PORT." + name,
+        ) from error
 
 
 def create_port(
