@@ -1,0 +1,185 @@
+"""Bench libnetwork drivers on OVN, side by side, on hosts made of namespaces.
+
+The defaults take some minutes. Root is needed; nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from tests.lab import Lab, lab_ready
+
+from . import arena
+from .arena import CONTENDERS, FLOOR, OURS, SHIPPED, Stand
+from .goals import EMPTY, MANY, Measured
+from .load import Pass
+from .report import Results
+from .stats import figures, spread
+
+_VERBS = "set-tep"
+_DEFAULT = (FLOOR, OURS, SHIPPED, _VERBS)
+_COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--endpoints",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="In each round one at a time; twice as many in each round 8 at a time.",
+)
+@click.option(
+    "--ports",
+    type=click.IntRange(min=0, max=30000),
+    default=10000,
+    show_default=True,
+    help="In NB, for the second half of the run; 0 for no second half.",
+)
+@click.option(
+    "--where",
+    type=click.Choice(["beside", "same"]),
+    default="beside",
+    show_default=True,
+    help="Those ports on a logical switch of their own, or on the network that is measured.",
+)
+@click.option(
+    "--networks",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Spread the endpoints over several: dockerd makes those of one network in turn.",
+)
+@click.option(
+    "--only",
+    metavar="NAME[,NAME...]",
+    default=",".join(_DEFAULT),
+    show_default=True,
+    help=f"Of {', '.join([*CONTENDERS, _VERBS])}.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def bench(
+    rounds: int,
+    endpoints: int,
+    ports: int,
+    where: str,
+    networks: int,
+    only: str,
+    as_json: bool,
+) -> None:
+    names = _chosen(only)
+    missing = lab_ready()
+    if missing:
+        raise click.ClickException(missing)
+    results = Results(environment=_environment())
+    with Lab() as lab:
+        if _VERBS in names:
+            _measure_verbs(lab, results, rounds * _COMMAND_ROUNDS)
+        stands = _set_up(lab, [name for name in names if name != _VERBS], networks, results)
+        plan = _Plan(stands, rounds, endpoints)
+        if stands:
+            results.environment.update(arena.versions(stands[0].host))
+            plan.measure(EMPTY, results.measured)
+        if stands and ports:
+            for stand in stands:
+                _say(f"{stand.name}: {ports} ports into NB")
+                stand.fill(ports, where == "beside")
+            plan.measure(f"{ports} ports {_PLACES[where]}", results.measured)
+        results.environment["load average at the end"] = _load_average()
+    click.echo(results.to_json() if as_json else results.to_text())
+
+
+_PLACES = {"beside": "in NB", "same": "on the network"}
+
+
+class _Plan:
+    """Which passes are made, in which order."""
+
+    def __init__(self, stands: list[Stand], rounds: int, endpoints: int) -> None:
+        self._stands = stands
+        self._rounds = rounds
+        self._endpoints = endpoints
+
+    def measure(self, state: str, measured: Measured) -> None:
+        for at_a_time in (1, MANY):
+            for stand in self._stands:
+                stand.run(at_a_time, at_a_time)  # not counted: first times are special
+            passes: dict[str, list[Pass]] = {stand.name: [] for stand in self._stands}
+            for number in range(self._rounds):
+                _say(f"{state}, {at_a_time} at a time: round {number + 1} of {self._rounds}")
+                for stand in self._turn(number):
+                    count = self._endpoints * (1 if at_a_time == 1 else 2)
+                    passes[stand.name].append(stand.run(count, at_a_time))
+            measured[state, at_a_time] = {name: figures(done) for name, done in passes.items()}
+
+    def _turn(self, number: int) -> list[Stand]:
+        """Everybody comes after everybody else once, if there are enough rounds."""
+        first = number % len(self._stands)
+        return self._stands[first:] + self._stands[:first]
+
+
+def _chosen(only: str) -> list[str]:
+    names = [name for name in only.split(",") if name]
+    for name in names:
+        if name not in (*CONTENDERS, _VERBS):
+            raise click.BadParameter(f"{name!r} is unknown", param_hint="--only")
+    return list(dict.fromkeys(names))
+
+
+def _set_up(lab: Lab, names: list[str], networks: int, results: Results) -> list[Stand]:
+    stands = []
+    for name in names:
+        reason = arena.obstacle(name)
+        if reason:
+            results.skipped[name] = reason
+            continue
+        _say(f"{name}: its host")
+        stands.append(Stand(lab, name, networks))
+    return stands
+
+
+def _measure_verbs(lab: Lab, results: Results, rounds: int) -> None:
+    _say(f"{_VERBS}: {rounds} rounds")
+    # No ovn-controller here: it would make new tunnels at each change.
+    host = lab.add_host("verbs")
+    host.start_ovs()
+    times: dict[str, list[float]] = arena.run_json(host, "verbs", str(rounds), timeout=300)
+    host.stop()
+    results.commands = {name: spread(taken) for name, taken in times.items()}
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "command": " ".join(["scripts/bench", *sys.argv[1:]]),
+        "kernel": platform.release(),
+        "CPUs": str(os.cpu_count()),
+        "Python": platform.python_version(),
+        "Flask": version("flask"),
+        "load average at the start": _load_average(),
+    }
+
+
+def _load_average() -> str:
+    return ", ".join(f"{one:.2f}" for one in os.getloadavg())
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _end(*_: Any) -> None:
+    # As Ctrl-C does, so that the lab is closed.
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
+    bench(prog_name="scripts/bench")

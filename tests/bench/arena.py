@@ -1,0 +1,149 @@
+"""The contenders, each on a host of its own with its own OVN central."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.lab import Host, Lab, wait_for
+
+from . import shipped
+from .load import Pass
+from .worker import Task
+
+FLOOR = "floor"
+OURS = "ovn-integrate"
+WAITING = "waiting"
+SHIPPED = "shipped"
+CONTENDERS = {
+    FLOOR: "the same work done raw",
+    OURS: "this project's driver, its wait for ready off: Join answers at once",
+    WAITING: "this project's driver as users have it: Join answers when OVN is ready",
+    SHIPPED: f"{shipped.PROGRAM}, mended to start under Python 3",
+}
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ENVIRONMENT = {"PYTHONPATH": str(_ROOT)}
+_SOCKET = "unix:/run/docker/plugins/openvswitch.sock"
+_PATIENCE = "30"  # seconds that a verb may take
+_START = 30.0
+
+
+class Trouble(Exception):
+    """A contender could not be set up, or ended."""
+
+
+class Stand:
+    """A contender on its host, ready to be measured."""
+
+    def __init__(self, lab: Lab, name: str, networks: int) -> None:
+        self.name = name
+        self.host = lab.add_host(name)
+        _make_chassis(self.host)
+        self._worker = _start_worker(self.host)
+        self._say(asdict(_start(self.host, name, networks)))
+        self._hear()
+
+    def run(self, endpoints: int, at_a_time: int) -> Pass:
+        """One pass, from an OVN at rest to an OVN at rest."""
+        return Pass.from_json(self._ask("run", endpoints=endpoints, at_a_time=at_a_time))
+
+    def fill(self, ports: int, beside: bool) -> None:
+        """Put ports into NB, beside the contender's network or on it."""
+        self._ask("fill", ports=ports, beside=beside)
+
+    def _ask(self, do: str, **arguments: Any) -> Any:
+        self._say({"do": do, **arguments})
+        return self._hear()
+
+    def _say(self, message: Any) -> None:
+        assert self._worker.stdin is not None
+        self._worker.stdin.write(json.dumps(message) + "\n")
+        self._worker.stdin.flush()
+
+    def _hear(self) -> Any:
+        assert self._worker.stdout is not None
+        line = self._worker.stdout.readline()
+        if not line:
+            raise Trouble(f"{self.name}: its worker ended")
+        answer = json.loads(line)
+        if isinstance(answer, dict) and "error" in answer:
+            raise Trouble(f"{self.name}: {answer['error']}")
+        return answer
+
+
+def obstacle(name: str) -> str | None:
+    """Why a contender cannot take part here; None if it can."""
+    if name != SHIPPED:
+        return None
+    try:
+        shipped.mended()
+    except shipped.NotMended as error:
+        return str(error)
+    return None
+
+
+def run_json(host: Host, module: str, *arguments: str, timeout: float) -> Any:
+    """What a module of this package says, in JSON, when it runs inside a host."""
+    words = (sys.executable, "-m", f"{__package__}.{module}", *arguments)
+    return json.loads(host.run(*words, env=_ENVIRONMENT, timeout=timeout).stdout)
+
+
+def versions(host: Host) -> dict[str, str]:
+    """Of the daemons that a host runs."""
+    shown = {"OVS": "ovs-vswitchd", "OVN": "ovn-controller"}
+    return {
+        key: host.run(program, "--version").stdout.splitlines()[0].split()[-1]
+        for key, program in shown.items()
+    }
+
+
+def _make_chassis(host: Host) -> None:
+    """All but the driver, by the program under test; it is the same for every contender."""
+    host.start_ovs()
+    for words in (
+        ("central", "start", "--listen", host.address),
+        ("set-ipam", host.address),
+        ("set-tep", host.address),
+        ("set-encap-type", "geneve"),
+        ("create-integration-bridge",),
+        ("controller", "start"),
+    ):
+        host.cli("--timeout", _PATIENCE, *words)
+
+
+def _start(host: Host, name: str, networks: int) -> Task:
+    """Start what the contender is made of."""
+    if name == FLOOR:
+        return Task(networks=networks)
+    if name == SHIPPED:
+        _start_shipped(host)
+        return Task(address=shipped.ADDRESS, networks=networks)
+    ipam = f"{host.address}:9696"
+    host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", "--listen", ipam)
+    wait = ("--ready-timeout", "0") if name == OURS else ()
+    host.cli("--timeout", _PATIENCE, "driver", "start", "--detach", *wait)
+    return Task(address=_SOCKET, networks=networks, ipam=ipam)
+
+
+def _start_shipped(host: Host) -> None:
+    host.run("tee", shipped.COPY, input=shipped.mended())
+    log = f"{shipped.COPY}.log"
+    driver = host.popen("sh", "-c", f'exec "$@" >{log} 2>&1', "sh", sys.executable, shipped.COPY)
+
+    def serves() -> bool:
+        if driver.poll() is not None:
+            raise Trouble(f"{shipped.PROGRAM} ended: {host.read(log)[-2000:]}")
+        return ":5000 " in host.run("ss", "--listening", "--tcp", "--numeric").stdout
+
+    wait_for(serves, _START, shipped.PROGRAM)
+
+
+def _start_worker(host: Host) -> subprocess.Popen[str]:
+    words = (sys.executable, "-m", f"{__package__}.worker")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": sys.stderr.fileno()}
+    return host.popen(*words, **pipes, env=_ENVIRONMENT)

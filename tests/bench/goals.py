@@ -1,0 +1,83 @@
+"""What the driver is meant to reach, against the other contenders in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .arena import FLOOR, OURS, SHIPPED
+from .stats import CALLS, READY, Figures
+
+EMPTY = "NB empty"
+MANY = 8
+
+Situation = tuple[str, int]
+"""What NB holds, and how many endpoints come at a time."""
+Measured = dict[Situation, dict[str, Figures]]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio with a bound.
+
+    :ivar least: whether the bound is a least or a most.
+    """
+
+    what: str
+    ratio: float
+    bound: float
+    least: bool
+
+    @property
+    def met(self) -> bool:
+        return self.ratio >= self.bound if self.least else self.ratio <= self.bound
+
+
+def goals(measured: Measured) -> list[Goal]:
+    """Those that can be told from what was measured."""
+    return [*_against_shipped(measured), *_against_floor(measured), *_against_empty(measured)]
+
+
+def _against_shipped(measured: Measured) -> Iterator[Goal]:
+    for (state, at_a_time), by_name in measured.items():
+        ours, theirs = by_name.get(OURS), by_name.get(SHIPPED)
+        if ours is None or theirs is None:
+            continue
+        if at_a_time == MANY and theirs.readied:
+            what = f"{state}, {MANY} at a time: endpoints ready a second, times shipped"
+            yield Goal(what, ours.readied / theirs.readied, 6.0, least=True)
+        if at_a_time == 1:
+            for step, bound in ((CALLS, 4.0), (READY, 2.0)):
+                ratio = _ratio(theirs, ours, step)
+                if ratio is not None:
+                    what = f"{state}, one at a time: {step}, times faster than shipped"
+                    yield Goal(what, ratio, bound, least=True)
+
+
+def _against_floor(measured: Measured) -> Iterator[Goal]:
+    for (state, at_a_time), by_name in measured.items():
+        if at_a_time == 1 and OURS in by_name and FLOOR in by_name:
+            ratio = _ratio(by_name[OURS], by_name[FLOOR], READY)
+            if ratio is not None:
+                what = f"{state}, one at a time: {READY}, times the floor"
+                yield Goal(what, ratio, 1.5, least=False)
+
+
+def _against_empty(measured: Measured) -> Iterator[Goal]:
+    for (state, at_a_time), by_name in measured.items():
+        empty = measured.get((EMPTY, at_a_time), {}).get(OURS)
+        full = by_name.get(OURS)
+        if state == EMPTY or empty is None or full is None:
+            continue
+        for step in (CALLS, READY):
+            ratio = _ratio(full, empty, step)
+            if ratio is not None:
+                what = f"{state}, {at_a_time} at a time: {step}, times that of the empty NB"
+                yield Goal(what, ratio, 1.2, least=False)
+
+
+def _ratio(one: Figures, other: Figures, step: str) -> float | None:
+    """Of the medians."""
+    if step not in one.steps or step not in other.steps:
+        return None
+    return one.steps[step].p50 / other.steps[step].p50
