@@ -1,0 +1,61 @@
+"""Clients of other projects, each in a virtual environment of its own that is made once."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+_DATA = Path(__file__).parent / "data"
+
+
+def neutron() -> Path:
+    """The command ``neutron`` of python-neutronclient 3.1.1.
+
+    It is the last that takes ``--os-auth-strategy noauth`` and OS_URL, as the founding document has
+    them; its requirements of 2015 are pinned to what still installs, and a shim gives it the names
+    that Python has dropped since.
+    """
+    source = _DATA / "neutronclient"
+    return _environment("neutronclient", source, _install_neutron) / "bin" / "neutron"
+
+
+def _install_neutron(folder: Path, source: Path) -> None:
+    pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    # Its setup needs a setuptools from before 2to3 was dropped from it.
+    _run(*pip, "setuptools==59.8.0", "wheel")
+    requirements = str(source / "requirements.txt")
+    _run(*pip, "--no-build-isolation", "--no-deps", "-r", requirements)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    shutil.copy(source / "python3_shim.py", packages)
+    (packages / "python3_shim.pth").write_text("import python3_shim\n")
+
+
+def _environment(name: str, source: Path, install: Callable[[Path, Path], None]) -> Path:
+    """A virtual environment, made again when its source or the Python differs."""
+    digest = hashlib.sha256(sys.version.encode())
+    for file in sorted(source.iterdir()):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ovn-integrate-tests"
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = cache / f"{name}-{digest.hexdigest()[:12]}"
+    stamp = folder / "complete"
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _run(sys.executable, "-m", "venv", str(folder))
+            install(folder, source)
+            stamp.touch()
+    return folder
+
+
+def _run(*argv: str) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(argv)}\n{done.stdout}{done.stderr}"

@@ -1,0 +1,220 @@
+"""The whole path: from two plain hosts to containers that talk, and back to how it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import clients
+
+from .cluster import IMAGE, Cluster, address, cluster, inside, mtu, run_container
+from .host import Host
+from .lab import Lab
+
+MEGABYTES = 4
+
+
+@pytest.fixture(scope="module")
+def path(lab: Lab) -> Iterator[Cluster]:
+    with cluster(lab, "path") as made:
+        yield made
+
+
+@pytest.fixture
+def unchanged(path: Cluster) -> Iterator[None]:
+    """What a test makes and deletes again leaves no trace: in NB, on br-int, on the hosts."""
+    before = path.state()
+    yield
+    assert path.state() == before
+
+
+def ping(host: Host, container: str, target: str, *options: str) -> None:
+    """Fails unless an answer comes.
+
+    The userspace datapath drops the first packet to a tunnel whose other end's MAC address it has
+    to ask for, so more than one is sent.
+    """
+    host.docker("exec", container, "ping", "-c", "3", "-W", "5", *options, target)
+
+
+def fetch(host: Host, container: str, source: Host, server: str, ip: str) -> None:
+    """Some megabytes over TCP, in packets as large as the path lets pass."""
+    file = f"dd if=/dev/urandom of=/file bs=1048576 count={MEGABYTES}"
+    source.docker("exec", server, "sh", "-c", f"{file} && httpd -p 80 -h /")
+    wanted = source.docker("exec", server, "md5sum", "/file").split()[0]
+    got = host.docker("exec", container, "sh", "-c", f"wget -q -O - http://{ip}/file | md5sum")
+    assert got.split()[0] == wanted
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_containers_on_two_hosts_talk_over_one_logical_network(path: Cluster) -> None:
+    path.first.cli("network", "create", "foo", "--subnet", "192.168.1.0/24")
+    for host, part in zip(path.hosts, ("192.168.1.64/26", "192.168.1.128/26"), strict=True):
+        host.docker(
+            *("network", "create", "-d", "openvswitch", "--subnet", "192.168.1.0/24"),
+            *("--ip-range", part, "-o", "ovn.network=foo", "foo"),
+        )
+        run_container(host, f"on-{host.name}", "foo")
+    first, second = (f"on-{host.name}" for host in path.hosts)
+    ip = address(path.second, second, "foo")
+
+    ping(path.first, first, ip)
+    ping(path.second, second, address(path.first, first, "foo"))
+    assert mtu(path.first, first) == mtu(path.second, second) == 1442
+    # ICMP's 8 bytes and IP's 20 make this a packet of 1442.
+    ping(path.first, first, ip, "-s", "1414")
+    fetch(path.first, first, path.second, second, ip)
+    fetch(path.second, second, path.first, first, address(path.first, first, "foo"))
+
+    shown = path.nbctl("show")
+    assert "(aka foo)" in shown
+    assert ip in shown
+
+    for host in path.hosts:
+        host.docker("rm", "-f", f"on-{host.name}")
+        host.docker("network", "rm", "foo")
+    path.first.cli("network", "delete", "foo")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_the_founding_documents_own_order(path: Cluster) -> None:
+    neutron = _neutron(path)
+    words = ("network", "create", "-d", "openvswitch", "--ipam-driver", "null")
+    network = path.first.docker(*words, "foo")
+    assert path.nbctl("ls-list") == ""  # not made here, but looked up when an endpoint comes
+    neutron("net-create", network)
+    neutron("subnet-create", network, "192.168.1.0/24")
+    path.second.docker(*words, "-o", f"ovn.network={network}", "foo")
+    for host in path.hosts:
+        run_container(host, f"on-{host.name}", "foo")
+
+    first, second = (inside(host, f"on-{host.name}", "eth0") for host in path.hosts)
+    assert {first, second} == {"192.168.1.2", "192.168.1.3"}
+    ping(path.first, f"on-{path.first.name}", second)
+    ping(path.second, f"on-{path.second.name}", first)
+    assert network in neutron("net-list")
+    listed = neutron("port-list")
+    assert first in listed
+    assert second in listed
+
+    for host in path.hosts:
+        host.docker("rm", "-f", f"on-{host.name}")
+        host.docker("network", "rm", "foo")
+    # What the driver did not make it does not delete.
+    assert network in neutron("net-list")
+    neutron("net-delete", network)
+
+
+def _neutron(path: Cluster) -> Any:
+    """The founding document's command line, and the same with its variables."""
+    command = str(clients.neutron())
+    url = f"http://{path.central.address}:9696/"
+
+    def run(*words: str) -> str:
+        if words[0].endswith("-list"):
+            env = {"OS_URL": url, "OS_AUTH_STRATEGY": "noauth"}
+            return path.first.run(command, *words, env=env).stdout
+        said = ("--tenant-id", "admin") if words[0].endswith("-create") else ()
+        options = (f"--os-url={url}", "--os-auth-strategy=noauth")
+        return path.first.run(command, *words, *said, *options).stdout
+
+    return run
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_port_keeps_its_addresses_from_one_container_to_the_next(path: Cluster) -> None:
+    host = path.first
+    host.cli("network", "create", "foo", "--subnet", "192.168.1.0/24")
+    made = json.loads(host.cli("port", "create", "db.foo", "-o", "json").stdout)["port"]
+    words = ("network", "create", "-d", "openvswitch", "--subnet", "192.168.1.0/24")
+    host.docker(*words, "-o", "ovn.network=foo", "foo")
+    for name in ("one", "two"):
+        host.docker("run", "-d", "--name", name, IMAGE, "sleep", "3600")
+
+    for name in ("one", "two"):
+        host.cli("port", "attach", name, "db.foo")
+        assert json.loads(host.cli("port", "attach", name, "db.foo", "-o", "json").stdout) == {
+            "changed": False
+        }
+        assert inside(host, name, "eth1") == made["addresses"][0]
+        assert made["mac"] in host.docker("exec", name, "ip", "link", "show", "eth1")
+        shown = json.loads(host.cli("port", "show", "db.foo", "-o", "json").stdout)
+        assert (shown["id"], shown["status"]) == (made["id"], "ACTIVE")
+        assert host.cli("port", "delete", "db.foo", check=False).returncode == 6
+        host.cli("port", "detach", name, "db.foo")
+        assert json.loads(host.cli("port", "detach", name, "db.foo", "-o", "json").stdout) == {
+            "changed": False
+        }
+
+    host.docker("rm", "-f", "one", "two")
+    host.docker("network", "rm", "foo")
+    host.cli("port", "delete", "db.foo")
+    host.cli("network", "delete", "foo")
+
+
+def test_up_again_is_already_so_and_show_has_the_tunnel(path: Cluster) -> None:
+    host = path.first
+    words = ("up", "--ipam", path.central.address, "--tep", host.address, "-o", "json")
+    again = json.loads(host.cli(*words).stdout)
+    assert again["changed"] is False, again
+    assert {step["changed"] for step in again["steps"]} == {False}
+    shown = json.loads(host.cli("show", "-o", "json").stdout)
+    assert shown["controller"]["connection"] == "connected"
+    assert shown["bridge"]["datapath_type"] == "netdev"
+    tunnels = {one["remote_ip"]: one["state"] for one in shown["tunnels"]}
+    assert tunnels == {path.second.address: "up"}
+    for words in (("controller", "status"), ("ipam", "status"), ("driver", "status")):
+        host.cli(*words)
+
+
+def test_the_founding_documents_steps_one_by_one_after_down(path: Cluster) -> None:
+    host = path.second
+    host.cli("down")
+    shown = json.loads(host.cli("show", "-o", "json").stdout)
+    assert {key for key, value in shown["settings"].items() if value} == {"system-id"}
+    assert shown["bridge"]["name"] == "br-int (does not exist)"
+    assert shown["controller"]["running"] is False
+    assert host.cli("down").stdout.startswith("nothing to undo")
+
+    host.cli("set-ipam", path.central.address)
+    host.cli("set-tep", host.address)
+    host.cli("set-encap-type", "geneve")
+    host.cli("create-integration-bridge")
+    host.run("ovn-controller", "--pidfile", "--detach", "-vconsole:off", "--log-file")
+    started = json.loads(host.cli("controller", "start", "-o", "json").stdout)
+    assert started["changed"] is False
+    assert started["chassis"] in path.central.run("ovn-sbctl", "show").stdout
+    host.run("mkdir", "-p", "/usr/share/docker/plugins")
+    host.script("ovn-docker-driver", "--overlay-mode", "--detach")
+    assert json.loads(host.cli("driver", "status", "-o", "json").stdout)["answers"] is True
+    mode = host.run("stat", "-c", "%a %U", "/run/docker/plugins/openvswitch.sock").stdout
+    assert mode.strip() == "600 root"
+
+    host.cli("driver", "stop")
+    host.cli("controller", "stop")
+    host.cli("up", "--ipam", path.central.address, "--tep", host.address)
+
+
+def test_controller_start_says_what_is_missing(path: Cluster, lab: Lab) -> None:
+    host = lab.add_host("path-3")
+    try:
+        host.start_ovs()
+        host.cli("set-ipam", "10.99.0.250")
+        host.cli("set-tep", host.address)
+        host.cli("set-encap-type", "geneve")
+        done = host.cli("--timeout", "2", "controller", "start", check=False)
+        assert done.returncode == 4
+        assert "tcp:10.99.0.250:6642" in done.stderr
+
+        # The same tunnel endpoint as a chassis that is there: OVN never registers the second.
+        host.run("ip", "address", "add", f"{path.first.address}/32", "dev", "lo")
+        host.cli("set-ipam", path.central.address)
+        host.cli("set-tep", path.first.address)
+        done = host.cli("--timeout", "3", "controller", "start", check=False)
+        assert done.returncode == 7
+        assert f"has tunnel endpoint {path.first.address}" in done.stderr
+    finally:
+        host.stop()
