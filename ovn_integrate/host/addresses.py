@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 
 from ovn_integrate.errors import Invalid
 from ovn_integrate.host import interfaces
+
+_ELSEWHERE = ("198.51.100.1", 9)  # an address that is nobody's (RFC 5737)
 
 
 def refuse_foreign(what: str, wanted: Iterable[str], hint: str = "") -> None:
@@ -25,7 +28,22 @@ def refuse_foreign(what: str, wanted: Iterable[str], hint: str = "") -> None:
 
 
 def default() -> str:
-    """The address by which this host would speak to others: its first that is no loopback."""
-    candidates = [ip for ip, link in interfaces.addresses().items() if link != "lo"]
+    """The address by which this host speaks to others; without a route, its first that is not
+    of ``lo``."""
+    here = interfaces.addresses()
+    routed = _by_route()
+    if routed in here:
+        return routed
+    candidates = [ip for ip, link in here.items() if link != "lo"]
     plain = [ip for ip in candidates if ":" not in ip]
     return next(iter([*plain, *candidates]), "127.0.0.1")
+
+
+def _by_route() -> str:
+    """The source address of the default route; empty without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_ELSEWHERE)  # sends nothing
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])

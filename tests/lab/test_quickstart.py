@@ -11,7 +11,9 @@ import pytest
 from .host import Host
 from .lab import Lab
 
-STATE = "/run/lab/quickstart"
+# The packages are here already; that they get installed only a bare machine can show.
+ENVIRONMENT = {"QUICKSTART_STATE": "/run/lab/quickstart", "PATH": os.environ["PATH"]}
+FOLDERS = "/run /etc/docker /etc/openvswitch /var/log /var/lib/docker"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "quickstart"
 
 
@@ -23,25 +25,26 @@ def bare(lab: Lab) -> Iterator[Host]:
 
 
 def quickstart(host: Host, *words: str) -> str:
-    # The packages are here already; that they get installed only a bare machine can show.
-    env = {"QUICKSTART_STATE": STATE, "PATH": os.environ["PATH"]}
-    return host.run(str(SCRIPT), *words, timeout=240, env=env).stdout
+    return host.run(str(SCRIPT), *words, timeout=240, env=ENVIRONMENT).stdout
 
 
-def processes(host: Host) -> set[str]:
-    return set(host.run("ps", "-e", "-o", "comm=").stdout.split()) - {"ps"}
-
-
-def traces(host: Host) -> dict[str, str]:
+def traces(host: Host) -> dict[str, set[str]]:
+    """What of a host could tell that something ran there."""
+    commands = {
+        "processes": "ps -e -o comm= | grep -vx -e ps -e sh -e grep",
+        "links": "ip -o link | cut -d: -f2 | cut -d@ -f1",
+        "files": f"find {FOLDERS} -path /run/lab/upper -prune -o -print",
+        "packet filter": "iptables-save | grep -e ^-A -e DOCKER -e DROP",
+        "forwarding": "cat /proc/sys/net/ipv4/ip_forward",
+    }
     return {
-        "links": host.run("sh", "-c", "ip -o link | cut -d: -f2").stdout,
-        "run": host.run("ls", "/run").stdout,
-        "state": host.run("ls", "/run/lab").stdout,
+        name: set(host.run("sh", "-c", f"{command} || true").stdout.splitlines())
+        for name, command in commands.items()
     }
 
 
 def test_quickstart_ends_in_a_ping_and_down_leaves_nothing(bare: Host) -> None:
-    before = processes(bare)
+    before = traces(bare)
     said = quickstart(bare)
     assert "3 packets transmitted, 3 packets received" in said
     assert "(aka quickstart)" in said
@@ -50,10 +53,13 @@ def test_quickstart_ends_in_a_ping_and_down_leaves_nothing(bare: Host) -> None:
     assert "this host was up already" in again
     assert "3 packets transmitted, 3 packets received" in again
 
+    bare.cli("network", "create", "mine")
+    refused = bare.run(str(SCRIPT), "--down", env=ENVIRONMENT, check=False)
+    assert refused.returncode == 1
+    assert "other logical networks are here: mine;" in refused.stderr
+    bare.cli("network", "delete", "mine")
+
     assert "nothing of the quickstart is left" in quickstart(bare, "--down")
-    assert processes(bare) == before
-    assert "quickstart" not in traces(bare)["state"]
-    links = set(traces(bare)["links"].split())
-    # docker0 and docker_gwbridge are Docker's own, which it leaves when it stops.
-    assert {link.split("@")[0] for link in links} <= {"lo", "eth0", "docker0", "docker_gwbridge"}
+    after = traces(bare)
+    assert {name: after[name] ^ before[name] for name in before} == dict.fromkeys(before, set())
     assert "nothing of the quickstart is left" in quickstart(bare, "--down")
