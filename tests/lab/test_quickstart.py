@@ -61,5 +61,5 @@ def test_quickstart_ends_in_a_ping_and_down_leaves_nothing(bare: Host) -> None:
 
     assert "nothing of the quickstart is left" in quickstart(bare, "--down")
     after = traces(bare)
-    assert {name: after[name] ^ before[name] for name in before} == dict.fromkeys(before, set())
+    assert {name: after[name] ^ before[name] for name in before} == {name: set() for name in before}
     assert "nothing of the quickstart is left" in quickstart(bare, "--down")
