@@ -8,6 +8,7 @@ has an OpenFlow port; when its flows are installed, ovn-controller writes
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,6 +35,8 @@ _TABLES = {
 # A bridge's set of ports is only added to and taken from: replicating it would make the cost of
 # each port grow with the number of ports.
 _UNREAD = {"Bridge": ["ports"]}
+
+_MTU_AGE = 5.0  # seconds
 
 _PREFIX = netlink.NAME_MAX - 2
 
@@ -88,6 +91,8 @@ class Links:
         self._opening = threading.Lock()
         self._pump: Pump | None = None
         self._workers = ThreadPoolExecutor(thread_name_prefix="veth")
+        # Of which settings, the MTU, and how long that holds; one tuple, replaced as a whole.
+        self._mtu: tuple[object, int, float] = (None, 0, 0.0)
         # Rows by name, kept by the replica's notices.
         self._by_name: dict[tuple[str, str], uuid.UUID] = {}
 
@@ -143,9 +148,18 @@ class Links:
             return settings.read(pump.session)
 
     def mtu(self) -> int:
-        """The largest MTU in bytes that the tunnels of this host let pass."""
+        """The largest MTU in bytes that the tunnels of this host let pass.
+
+        A change of the underlay's is seen after `_MTU_AGE` seconds: to ask the kernel takes the
+        longer the more links there are, 5 ms with a hundred containers.
+        """
         now = self.settings()
-        return mtu.container_mtu(now.encap_types, now.encap_ips)
+        key = (now.encap_types, now.encap_ips)
+        known, value, until = self._mtu
+        if known != key or time.monotonic() > until:
+            value = mtu.container_mtu(*key)
+            self._mtu = (key, value, time.monotonic() + _MTU_AGE)
+        return value
 
     def prepare(self, endpoint_id: str, mac: str | None, mtu: int) -> Future[None]:
         """Begin to make the veth pair; what comes of it is the future's result.

@@ -12,6 +12,9 @@ import ovs.poller
 import ovs.stream
 
 from ovn_integrate.errors import DatabaseUnavailable
+from ovn_integrate.ovsdb import parser
+
+parser.use()
 
 TIMEOUT = 5.0
 _RETRY = 0.1

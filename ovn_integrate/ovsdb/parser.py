@@ -1,0 +1,79 @@
+"""The standard library's JSON parser in the place of the ``ovs`` package's own.
+
+From PyPI that package comes without its C parser, and the one in Python takes more of a
+transaction than all else: half of what a new port costs, and most of a start on a big database.
+Messages follow each other without a mark between them (RFC 7047, 4), so this finds where one ends
+and hands the whole of it to ``json``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import ovs.json
+
+# A string that ends here; one that goes on in the next text; a brace. Every message is an object,
+# so brackets need no counting.
+_WHOLE = r'"(?:[^"\\]|\\.)*"'
+_STRING = re.compile(_WHOLE, re.DOTALL)
+_MARK = re.compile(rf'{_WHOLE}|["{{}}]', re.DOTALL)
+
+
+class Parser:
+    """What ``ovs.jsonrpc`` asks of a parser: text is fed to it until one message is complete."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._depth = 0
+        # The start of a string whose end has not come yet: looked at again with the next text.
+        self._open = ""
+        self._done = False
+
+    def feed(self, text: str) -> int:
+        """Take in text up to the end of the message.
+
+        :returns: how many characters of it that were.
+        """
+        seen = self._open + text
+        bare, quote, rest = _STRING.sub("", seen).partition('"')
+        if bare.count("}") < self._depth:
+            # It cannot end here. Two counts are much quicker than a walk over all strings.
+            self._depth += bare.count("{") - bare.count("}")
+            self._open = quote + rest
+            self._parts.append(text)
+            return len(text)
+        return self._walk(seen, text)
+
+    def is_done(self) -> bool:
+        return self._done
+
+    def finish(self) -> Any:
+        """The message, or in a string what is wrong with it, as ``ovs.json`` has it."""
+        try:
+            return json.loads("".join(self._parts))
+        except ValueError as error:
+            return str(error)
+
+    def _walk(self, seen: str, text: str) -> int:
+        before = len(self._open)
+        self._open = ""
+        for mark in _MARK.finditer(seen):
+            if mark[0] == '"':
+                self._open = seen[mark.start() :]
+                break
+            self._depth += {"{": 1, "}": -1}.get(mark[0], 0)
+            if mark[0] == "}" and self._depth <= 0:
+                self._done = True
+                used = mark.end() - before
+                self._parts.append(text[:used])
+                return used
+        self._parts.append(text)
+        return len(text)
+
+
+def use() -> None:
+    """Have ``ovs`` parse with this, unless it has its C parser."""
+    if ovs.json.PARSER != ovs.json.PARSER_C:
+        ovs.json.Parser = Parser
