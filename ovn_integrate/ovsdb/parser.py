@@ -17,7 +17,9 @@ import ovs.json
 # A string that ends here; one that goes on in the next text; a brace. Every message is an object,
 # so brackets need no counting.
 _WHOLE = r'"(?:[^"\\]|\\.)*"'
-_STRING = re.compile(_WHOLE, re.DOTALL)
+_OPEN = r'"(?:[^"\\]|\\.)*\\?\Z'
+# The open one is matched too, as otherwise each quote inside of it is tried for a start.
+_STRING = re.compile(f"{_WHOLE}|({_OPEN})", re.DOTALL)
 _MARK = re.compile(rf'{_WHOLE}|["{{}}]', re.DOTALL)
 
 
@@ -27,7 +29,7 @@ class Parser:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._depth = 0
-        # The start of a string whose end has not come yet: looked at again with the next text.
+        # What stands for a string whose end has not come yet, in front of the next text.
         self._open = ""
         self._done = False
 
@@ -37,11 +39,11 @@ class Parser:
         :returns: how many characters of it that were.
         """
         seen = self._open + text
-        bare, quote, rest = _STRING.sub("", seen).partition('"')
+        bare, quote, rest = _STRING.sub(r"\1", seen).partition('"')
         if bare.count("}") < self._depth:
             # It cannot end here. Two counts are much quicker than a walk over all strings.
             self._depth += bare.count("{") - bare.count("}")
-            self._open = quote + rest
+            self._open = _cut(quote + rest)
             self._parts.append(text)
             return len(text)
         return self._walk(seen, text)
@@ -61,7 +63,7 @@ class Parser:
         self._open = ""
         for mark in _MARK.finditer(seen):
             if mark[0] == '"':
-                self._open = seen[mark.start() :]
+                self._open = _cut(seen[mark.start() :])
                 break
             self._depth += {"{": 1, "}": -1}.get(mark[0], 0)
             if mark[0] == "}" and self._depth <= 0:
@@ -71,6 +73,13 @@ class Parser:
                 return used
         self._parts.append(text)
         return len(text)
+
+
+def _cut(string: str) -> str:
+    """As little of an open string as stands for it: its quote, and a backslash that waits for what
+    it escapes."""
+    waiting = len(string) - len(string.rstrip("\\"))
+    return string[:1] + "\\" * (waiting % 2)
 
 
 def use() -> None:
