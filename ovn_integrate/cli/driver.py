@@ -7,6 +7,7 @@ import click
 from ovn_integrate import paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.driver import options
 from ovn_integrate.errors import NotPermitted, Unhealthy
 
 
@@ -28,7 +29,16 @@ def driver() -> None:
     metavar="SECONDS",
     help="How long a container's start waits for OVN to bind its port; 0 does not wait.",
 )
-def start(app: App, overlay_mode: bool, detach: bool, ready_timeout: float, form: str) -> None:
+@click.option(
+    "--scope",
+    type=click.Choice(options.SCOPES),
+    default=options.LOCAL,
+    show_default=True,
+    help="global for Docker 20.10 engines that share a key-value store (--cluster-store).",
+)
+def start(
+    app: App, overlay_mode: bool, detach: bool, ready_timeout: float, scope: str, form: str
+) -> None:
     """Serve Docker until SIGTERM, or in the background with --detach."""
     running = servers.pid("driver")
     if running:
@@ -40,7 +50,7 @@ def start(app: App, overlay_mode: bool, detach: bool, ready_timeout: float, form
     bind = f"unix:{socket}"
     if detach:
         argv = ["--timeout", str(app.timeout), "--db", remote, "driver", "start"]
-        argv += ["--ready-timeout", str(ready_timeout)]
+        argv += ["--ready-timeout", str(ready_timeout), "--scope", scope]
         servers.start_detached(
             "driver",
             argv,
@@ -60,7 +70,7 @@ def start(app: App, overlay_mode: bool, detach: bool, ready_timeout: float, form
     except PermissionError:
         raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
     web.serve(
-        lambda: server.application(remote=remote, ready_timeout=ready_timeout),
+        lambda: server.application(remote, ready_timeout=ready_timeout, scope=scope),
         bind=bind,
         pidfile=paths.pidfile("driver"),
         keep_alive=False,

@@ -37,10 +37,12 @@ class Driver:
     """One method for each of the protocol's; each returns the body of its reply.
 
     :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
+    :param scope: ``local``, or ``global`` for engines that share a key-value store.
     """
 
-    def __init__(self, links: Links, *, ready_timeout: float) -> None:
+    def __init__(self, links: Links, *, ready_timeout: float, scope: str = options.LOCAL) -> None:
         self._links = links
+        self._scope = scope
         self._networks = Networks()
         self._endpoints = Endpoints(links, self._networks, ready_timeout=ready_timeout)
         self._neutron = Client(())
@@ -60,9 +62,10 @@ class Driver:
     def capabilities(self, _body: wire.Nothing) -> Reply:
         """Fixed, and asks nobody: an error here leaves the driver unusable until dockerd restarts.
 
-        A remote driver of global scope is refused by every engine without a key-value store.
+        A remote driver of global scope is refused by the engines of 20.10 and 23.0 that have no
+        key-value store, and by all in a swarm (moby#33570).
         """
-        return {"Scope": "local", "ConnectivityScope": "global", "GwAllocChecker": False}
+        return {"Scope": self._scope, "ConnectivityScope": options.GLOBAL, "GwAllocChecker": False}
 
     def create_network(self, body: wire.CreateNetwork) -> Reply:
         asked = options.parse_network(body.options)

@@ -1,5 +1,5 @@
-"""The options of a Docker network (``docker network create -o KEY=VALUE``) and of an endpoint
-(``docker network connect --driver-opt KEY=VALUE``)."""
+"""The options of a Docker network (``docker network create -o KEY=VALUE``), of an endpoint
+(``docker network connect --driver-opt KEY=VALUE``), and of the driver itself."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ PORT = "ovn.port"
 # kuryr-libnetwork's names for the same, so that its compose files work.
 _ALIASES = (NETWORK, "neutron.net.name", "neutron.net.uuid")
 _OURS = "ovn."
+
+LOCAL, GLOBAL = SCOPES = ("local", "global")
+"""Whether each engine has networks of its own, or engines share them by a key-value store."""
 
 _SMALLEST_MTU = 68  # of IPv4, RFC 791
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ovn_integrate.driver.links import Links
+from ovn_integrate.driver.options import LOCAL
 from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.host import settings
 
@@ -22,7 +23,11 @@ READY_TIMEOUT = 10.0
 
 
 def application(
-    remote: str, *, timeout: float = TIMEOUT, ready_timeout: float = READY_TIMEOUT
+    remote: str,
+    *,
+    timeout: float = TIMEOUT,
+    ready_timeout: float = READY_TIMEOUT,
+    scope: str = LOCAL,
 ) -> Application:
     """The driver's application, to be made in the process that serves it.
 
@@ -31,6 +36,7 @@ def application(
 
     :param remote: of the host's database.
     :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
+    :param scope: one of `options.SCOPES`, what GetCapabilities says.
     """
     from ovn_integrate.driver import app
     from ovn_integrate.driver.driver import Driver
@@ -40,7 +46,7 @@ def application(
         links.open()
     except DatabaseUnavailable as error:
         log.warning("%s", error)
-    return app.create(Driver(links, ready_timeout=ready_timeout))
+    return app.create(Driver(links, ready_timeout=ready_timeout, scope=scope))
 
 
 def check(remote: str, timeout: float) -> None:
