@@ -140,6 +140,8 @@ PORT = Resource(
         "security_groups": Attribute(convert.or_none(convert.identities), filter=None),
         "allowed_address_pairs": Attribute(convert.pairs, filter=None),
         "extra_dhcp_opts": Attribute(filter=None),
+        "dns_name": Attribute(convert.dns_name),
+        "dns_assignment": _OPAQUE,
     },
 )
 

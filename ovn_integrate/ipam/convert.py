@@ -21,6 +21,7 @@ from ovn_integrate.ipam.ports import Wish
 Convert = Callable[[str, Any], Any]
 
 _MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}")
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 _NO_MAC = "00:00:00:00:00:00"
@@ -39,6 +40,14 @@ def text(longest: int) -> Convert:
         return value
 
     return convert
+
+
+def dns_name(name: str, value: Any) -> str:
+    """A host's name, or none: one label, in lower case (RFC 1123, 2.1)."""
+    label = "" if value is None else value
+    if not isinstance(label, str) or (label and not _LABEL.fullmatch(label)):
+        raise invalid(name, f"'{value}' not a valid PQDN or FQDN.")
+    return label.lower()
 
 
 def boolean(name: str, value: Any) -> bool:

@@ -12,6 +12,7 @@ _UPDATED = "2016-10-10T10:00:00-00:00"
 _EXTENSIONS = {
     "allowed-address-pairs": ("Allowed Address Pairs", "Addresses beside a port's own"),
     "binding": ("Port Binding", "Where a port is bound"),
+    "dns-integration": ("DNS Integration", "dns_name of a port, in OVN's DNS"),
     "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
     "net-mtu": ("Network MTU", "The MTU of a network"),

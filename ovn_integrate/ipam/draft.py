@@ -68,11 +68,25 @@ class Draft:
             raise PortNotFound(id=id)
         return found
 
+    def network_or_none(self, id: str) -> Network | None:
+        return self._find(Network, self._index.networks, id)
+
+    def port_or_none(self, id: str) -> Port | None:
+        return self._find(Port, self._index.ports, id)
+
     def subnets_of(self, network_id: str) -> list[Subnet]:
         return list(self._children(Subnet, self._index.subnets, network_id))
 
     def ports_of(self, network_id: str) -> Iterator[Port]:
         return self._children(Port, self._index.ports, network_id)
+
+    def ports_named(self, network_id: str, name: str) -> Iterator[Port]:
+        """The ports that have a name, be it their only one or a further one."""
+        known = self._index.groups.get((Port, "dns", network_id, name))
+        for id in dict.fromkeys(chain(known, self._attempt.things)):
+            port = self.port_or_none(id)
+            if port is not None and port.network_id == network_id and name in port.names:
+                yield port
 
     def is_taken(self, network_id: str, address: Address) -> bool:
         return any(int(address) in used for used in self._used(network_id, address.version))
@@ -105,6 +119,9 @@ class Draft:
         """Plan to create a thing, or to replace the one of its id."""
         old = self._current(new.id)
         self.plans.append((old, new))
+        if isinstance(new, Port) and (new.names or _names(old)):
+            # Two servers that write one name must see each other's addresses.
+            self.touch(new.network_id)
         self._set(self._attempt.things, new.id, new)
         if old is None and not isinstance(new, Network):
             self._set(self._attempt.children[type(new), new.network_id], new.id, None)
@@ -115,6 +132,8 @@ class Draft:
 
     def drop(self, old: Thing) -> None:
         """Plan to delete a thing."""
+        if isinstance(old, Port) and old.names:
+            self.touch(old.network_id)
         self.plans.append((old, None))
         self._set(self._attempt.things, old.id, None)
 
@@ -166,3 +185,7 @@ class Draft:
         else:
             self._undo.append(lambda: mapping.pop(key, None))
         mapping[key] = value
+
+
+def _names(thing: Thing | None) -> tuple[str, ...]:
+    return thing.names if isinstance(thing, Port) else ()

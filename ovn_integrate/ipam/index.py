@@ -136,6 +136,8 @@ def keys(thing: Thing) -> Iterator[Key]:
         yield kind, "tags", tag
     if isinstance(thing, Port):
         yield Port, "mac", thing.network_id, thing.mac_address
+        for name in thing.names:
+            yield Port, "dns", thing.network_id, name
         for address in thing.addresses:
             yield Port, "ip", thing.network_id, address
             yield Port, "ip_address", str(address)

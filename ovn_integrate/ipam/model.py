@@ -19,6 +19,9 @@ DEFAULT_PROJECT = "fake_project_id"
 DEFAULT_MTU = 1442
 """Octets: what Geneve over IPv4 leaves of an underlay's 1500."""
 
+ALIAS = "alias:"
+"""What a tag of a port begins with that gives it a further name."""
+
 SELF_MADE = frozenset({"slaac", "dhcpv6-stateless"})
 """The address modes in which a host makes its own address from its MAC."""
 
@@ -201,7 +204,14 @@ class Port(_Common):
     vnic_type: str = "normal"
     port_security_enabled: bool = True
     pairs: tuple[Pair, ...] = ()
+    dns_name: str = ""
     up: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All the names that OVN resolves to its addresses."""
+        further = (tag[len(ALIAS) :] for tag in self.tags if tag.startswith(ALIAS))
+        return tuple(dict.fromkeys(name for name in (self.dns_name, *further) if name))
 
     @property
     def status(self) -> str:
@@ -237,8 +247,16 @@ class Port(_Common):
                 for pair in self.pairs
             ],
             "extra_dhcp_opts": [],
+            "dns_name": self.dns_name,
+            "dns_assignment": [self._assignment(address) for address in self.addresses],
             **self._standard(),
         }
+
+    def _assignment(self, address: Address) -> dict[str, str]:
+        # Neutron makes up a name for a port without one, which OVN then does not answer to either.
+        made_up = "host-" + str(address).replace(".", "-").replace(":", "-")
+        name = self.dns_name or made_up
+        return {"ip_address": str(address), "hostname": name, "fqdn": f"{name}."}
 
 
 Thing = Network | Subnet | Port

@@ -46,7 +46,7 @@ TABLES = {
     ],
     DHCP: ["cidr", "external_ids", "options"],
 }
-UNREAD = {SWITCH: ["ports"]}
+UNREAD = {SWITCH: ["ports", "dns_records"]}
 
 ALLOCATIONS = "ovn-integrate:allocations"
 """Counts allocations; two servers that write it at once see each other. See ``ledger_columns``."""
@@ -240,6 +240,7 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
                     "profile": _unless(port.profile, "{}"),
                     "port_security_enabled": _flag(port.port_security_enabled, True),
                     "pairs": " ".join(f"{one.ip_address},{one.mac_address}" for one in port.pairs),
+                    "dns_name": port.dns_name,
                 },
             ),
         },
@@ -267,6 +268,7 @@ def port_of(row: Any) -> Port | None:
         vnic_type=keys.get("neutron:vnic_type", "normal"),
         port_security_enabled=_is(keys, "port_security_enabled", True),
         pairs=tuple(Pair(*one.split(",")) for one in keys.get(OURS + "pairs", "").split()),
+        dns_name=keys.get(OURS + "dns_name", ""),
         up=row.up == [True],
         revision_number=int(keys.get("neutron:revision_number") or 1),
         **_own_values(keys),

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam import rows
+from ovn_integrate.ipam import names, rows
 from ovn_integrate.ipam.draft import Attempt, Draft
 from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
@@ -35,6 +35,7 @@ _READERS: dict[str, Callable[[Any], Thing | None]] = {
     rows.SWITCH: rows.network_of,
     rows.SWITCH_PORT: rows.port_of,
     rows.DHCP: rows.subnet_of_row,
+    names.DNS: lambda _: None,  # follows from the ports
 }
 
 
@@ -114,7 +115,7 @@ class Store:
                 session = Session.open(
                     self._remote,
                     ovsdb.NB,
-                    rows.TABLES,
+                    {**rows.TABLES, **names.TABLES},
                     unread=rows.UNREAD,
                     notice=self._notice,
                     timeout=_FIRST_REPLICA,
@@ -163,6 +164,7 @@ class _Writer:
                 self._create(new, draft)
             else:
                 self._update(old, new, draft)
+        names.write(self._change, draft, lambda id: self._row(rows.SWITCH, id))
 
     def _touch(self, network_id: str) -> None:
         if network_id in self._attempt.touched:
