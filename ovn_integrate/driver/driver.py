@@ -70,9 +70,9 @@ class Driver:
         if asked.mtu is not None:
             self._refuse_impossible(asked.mtu, pools)
         if asked.network is not None:
-            self._networks.adopt(self._client(), body.network_id, asked, pools)
+            self._networks.adopt(self._client(), body.network_id, asked, pools, self._host())
         elif not by_null:
-            self._networks.make(self._client(), body.network_id, asked, pools)
+            self._networks.make(self._client(), body.network_id, asked, pools, self._host())
         return {}
 
     def delete_network(self, body: wire.NetworkBody) -> Reply:
