@@ -1,4 +1,4 @@
-"""``driver start|stop|status``."""
+"""``driver start|stop|status|gc``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,22 @@ def driver() -> None:
     metavar="SECONDS",
     help="How long a container's start waits for OVN to bind its port; 0 does not wait.",
 )
-def start(app: App, overlay_mode: bool, detach: bool, ready_timeout: float, form: str) -> None:
+@click.option(
+    "--gc-interval",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to remove what no living endpoint owns, see driver gc; 0 never does.",
+)
+def start(
+    app: App,
+    overlay_mode: bool,
+    detach: bool,
+    ready_timeout: float,
+    gc_interval: float,
+    form: str,
+) -> None:
     """Serve Docker until SIGTERM, or in the background with --detach."""
     running = servers.pid("driver")
     if running:
@@ -40,7 +55,7 @@ def start(app: App, overlay_mode: bool, detach: bool, ready_timeout: float, form
     bind = f"unix:{socket}"
     if detach:
         argv = ["--timeout", str(app.timeout), "--db", remote, "driver", "start"]
-        argv += ["--ready-timeout", str(ready_timeout)]
+        argv += ["--ready-timeout", str(ready_timeout), "--gc-interval", str(gc_interval)]
         servers.start_detached(
             "driver",
             argv,
@@ -60,7 +75,9 @@ def start(app: App, overlay_mode: bool, detach: bool, ready_timeout: float, form
     except PermissionError:
         raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
     web.serve(
-        lambda: server.application(remote=remote, ready_timeout=ready_timeout),
+        lambda: server.application(
+            remote=remote, ready_timeout=ready_timeout, gc_interval=gc_interval
+        ),
         bind=bind,
         pidfile=paths.pidfile("driver"),
         keep_alive=False,
@@ -88,5 +105,31 @@ def status(app: App, form: str) -> None:
         raise Unhealthy("Docker driver", "does not answer", "ovn-integrate driver start --detach")
 
 
-for _verb in (start, stop, status):
+@verb()
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+def gc(app: App, dry_run: bool, form: str) -> None:
+    """Remove what no living endpoint owns: ports in the IPAM, ports on the bridge, links.
+
+    After a crash of Docker or of the host nobody says which endpoints ended. What Docker does not
+    know in two looks, some seconds apart, goes. Without an answer from Docker nothing does.
+    """
+    from ovn_integrate.driver.gc import on_this_host
+
+    with on_this_host(app.db or paths.host_remote(), app.timeout) as collector:
+        found = collector.find()
+        done = [(stray, False) for stray in found] if dry_run else list(collector.remove(found))
+    rows = [
+        {"kind": stray.kind, "name": stray.name, "why": stray.why, "removed": gone}
+        for stray, gone in done
+    ]
+    changed = any(gone for _, gone in done)
+    if output.data({"changed": changed, "strays": rows}, form):
+        return
+    if rows:
+        output.rows(rows, {key.upper(): key for key in ("kind", "name", "why", "removed")}, form)
+    else:
+        output.outcome(False, "", "nothing without an owner", form)
+
+
+for _verb in (start, stop, status, gc):
     driver.add_command(_verb)
