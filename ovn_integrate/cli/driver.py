@@ -69,11 +69,13 @@ def start(
     from ovn_integrate import web
     from ovn_integrate.driver import server
 
-    server.check(remote, app.timeout)
-    try:
-        socket.parent.mkdir(parents=True, exist_ok=True)
-    except PermissionError:
-        raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
+    # Behind a socket that stays, ending would only be started again: activation is refused instead.
+    if not web.handed_over():
+        server.check(remote, app.timeout)
+        try:
+            socket.parent.mkdir(parents=True, exist_ok=True)
+        except PermissionError:
+            raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
     web.serve(
         lambda: server.application(
             remote=remote, ready_timeout=ready_timeout, gc_interval=gc_interval
