@@ -34,6 +34,16 @@ def exists(name: str) -> bool:
     return True
 
 
+def veths() -> list[str]:
+    """The names of the veth links in this network namespace.
+
+    :raises CommandFailed: the kernel refused.
+    """
+    with _changing("links") as route:
+        links = [one for one in route.link("dump") if _kind(one) == "veth"]
+    return sorted(link.get_attr("IFLA_IFNAME") for link in links)
+
+
 def make_veth(outer: str, inner: str, *, mac: str | None, mtu: int) -> None:
     """Make a veth pair, ``outer`` up, both ends with ``mtu``; a pair that exists is corrected.
 
@@ -96,6 +106,12 @@ def checksum_offload_off(name: str) -> None:
     request = struct.pack("16sP8x", name.encode(), value.buffer_info()[0])
     with _control() as control, _named(f"checksum offload of {name}"):
         fcntl.ioctl(control, _SIOCETHTOOL, request)
+
+
+def _kind(link: Any) -> str | None:
+    info = link.get_attr("IFLA_LINKINFO")
+    kind: str | None = info.get_attr("IFLA_INFO_KIND") if info else None
+    return kind
 
 
 def _joined(route: Any, outer: str, inner: str) -> bool:

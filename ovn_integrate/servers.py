@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ovn_integrate import paths, runner
 from ovn_integrate.errors import CommandFailed
@@ -62,6 +64,27 @@ def ask(bind: str, method: str, path: str, timeout: float = 2.0) -> int | None:
         return None
     finally:
         connection.close()
+
+
+def fetch(bind: str, path: str, timeout: float = 5.0) -> Any:
+    """The JSON with which a server on this host answers a GET, or None when none listens there.
+
+    :raises CommandFailed: one listens, and gives no such answer.
+    """
+    connection = _Unix(bind[5:], timeout) if bind.startswith("unix:") else _tcp(bind, timeout)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        response = connection.getresponse()
+        if response.status == 200:
+            return json.loads(response.read())
+        said = f"status {response.status}"
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        said = str(error) or type(error).__name__
+    finally:
+        connection.close()
+    raise CommandFailed(f"{bind}{path}", f"no answer: {said}", "start that server anew")
 
 
 def stop(server: str, timeout: float) -> bool:

@@ -6,6 +6,7 @@ when it dies and takes over a socket that systemd hands down (``LISTEN_FDS``).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,18 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return self._factory()
 
 
+def handed_over() -> bool:
+    """Whether this process was given its socket already (sd_listen_fds(3)): then :func:`serve`
+    takes that one, and leaves it to whom it belongs."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid())
+
+
 def serve(factory: Callable[[], Any], *, bind: str, pidfile: Path, keep_alive: bool) -> None:
     """Serve until SIGTERM or SIGINT; does not return.
 
     :param factory: makes the WSGI application; called in the worker, after the fork, so that
         threads and connections may be made there.
-    :param bind: ``unix:PATH`` (made for root alone) or ``HOST:PORT``.
+    :param bind: ``unix:PATH`` (made for root alone) or ``HOST:PORT``, if none was handed over.
     :param pidfile: holds the master's process id from when the socket is bound, which is later
         than in a pid file of gunicorn's own, until the end.
     :param keep_alive: whether a connection may carry more than one request.

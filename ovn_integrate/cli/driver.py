@@ -1,4 +1,4 @@
-"""``driver start|stop|status``."""
+"""``driver start|stop|status|gc``."""
 
 from __future__ import annotations
 
@@ -36,8 +36,22 @@ def driver() -> None:
     show_default=True,
     help="global for Docker 20.10 engines that share a key-value store (--cluster-store).",
 )
+@click.option(
+    "--gc-interval",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to remove what no living endpoint owns, see driver gc; 0 never does.",
+)
 def start(
-    app: App, overlay_mode: bool, detach: bool, ready_timeout: float, scope: str, form: str
+    app: App,
+    overlay_mode: bool,
+    detach: bool,
+    ready_timeout: float,
+    scope: str,
+    gc_interval: float,
+    form: str,
 ) -> None:
     """Serve Docker until SIGTERM, or in the background with --detach."""
     running = servers.pid("driver")
@@ -50,7 +64,8 @@ def start(
     bind = f"unix:{socket}"
     if detach:
         argv = ["--timeout", str(app.timeout), "--db", remote, "driver", "start"]
-        argv += ["--ready-timeout", str(ready_timeout), "--scope", scope]
+        argv += ["--ready-timeout", str(ready_timeout), "--gc-interval", str(gc_interval)]
+        argv += ["--scope", scope]
         servers.start_detached(
             "driver",
             argv,
@@ -64,13 +79,17 @@ def start(
     from ovn_integrate import web
     from ovn_integrate.driver import server
 
-    server.check(remote, app.timeout)
-    try:
-        socket.parent.mkdir(parents=True, exist_ok=True)
-    except PermissionError:
-        raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
+    # Behind a socket that stays, ending would only be started again: activation is refused instead.
+    if not web.handed_over():
+        server.check(remote, app.timeout)
+        try:
+            socket.parent.mkdir(parents=True, exist_ok=True)
+        except PermissionError:
+            raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
     web.serve(
-        lambda: server.application(remote, ready_timeout=ready_timeout, scope=scope),
+        lambda: server.application(
+            remote, ready_timeout=ready_timeout, gc_interval=gc_interval, scope=scope
+        ),
         bind=bind,
         pidfile=paths.pidfile("driver"),
         keep_alive=False,
@@ -98,5 +117,31 @@ def status(app: App, form: str) -> None:
         raise Unhealthy("Docker driver", "does not answer", "ovn-integrate driver start --detach")
 
 
-for _verb in (start, stop, status):
+@verb()
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+def gc(app: App, dry_run: bool, form: str) -> None:
+    """Remove what no living endpoint owns: ports in the IPAM, ports on the bridge, links.
+
+    After a crash of Docker or of the host nobody says which endpoints ended. What Docker does not
+    know in two looks, some seconds apart, goes. Without an answer from Docker nothing does.
+    """
+    from ovn_integrate.driver.gc import on_this_host
+
+    with on_this_host(app.db or paths.host_remote(), app.timeout) as collector:
+        found = collector.find()
+        done = [(stray, False) for stray in found] if dry_run else list(collector.remove(found))
+    rows = [
+        {"kind": stray.kind, "name": stray.name, "why": stray.why, "removed": gone}
+        for stray, gone in done
+    ]
+    changed = any(gone for _, gone in done)
+    if output.data({"changed": changed, "strays": rows}, form):
+        return
+    if rows:
+        output.rows(rows, {key.upper(): key for key in ("kind", "name", "why", "removed")}, form)
+    else:
+        output.outcome(False, "", "nothing without an owner", form)
+
+
+for _verb in (start, stop, status, gc):
     driver.add_command(_verb)

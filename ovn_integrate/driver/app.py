@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from ovn_integrate.driver import wire
+from ovn_integrate.driver.calls import PATH, Calls
 from ovn_integrate.driver.driver import Driver, Reply
 from ovn_integrate.errors import Error, Invalid
 
@@ -48,20 +49,28 @@ METHODS: dict[str, tuple[type[wire.Body], Method]] = {
 }
 
 
-def create(driver: Driver) -> Application:
-    """The application that serves a driver."""
+def create(driver: Driver, calls: Calls | None = None) -> Application:
+    """The application that serves a driver.
+
+    :param calls: where the calls that run are counted; what it has is told on :data:`calls.PATH`,
+        for ``driver gc``, which runs in a process of its own.
+    """
+    running = calls if calls is not None else Calls()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST
 
     def call(name: str) -> Response:
-        return _answer(driver, name, request.get_data(cache=False))
+        return _answer(driver, running, name, request.get_data(cache=False))
 
     app.add_url_rule("/<name>", view_func=call, methods=["POST"])
+    app.add_url_rule(
+        PATH, "calls", lambda: _json(200, {"ids": sorted(running.ids())}), methods=["GET"]
+    )
     app.register_error_handler(HTTPException, _refused)
     return app
 
 
-def _answer(driver: Driver, name: str, data: bytes) -> Response:
+def _answer(driver: Driver, calls: Calls, name: str, data: bytes) -> Response:
     if name not in METHODS:
         return _failed(404, f"{name}: this driver has no such method")
     body_type, method = METHODS[name]
@@ -70,7 +79,9 @@ def _answer(driver: Driver, name: str, data: bytes) -> Response:
     except Invalid as error:
         return _failed(400, f"{name}: {error}")
     try:
-        return _json(200, method(driver, body))
+        with calls.about(body):
+            answer = method(driver, body)
+        return _json(200, answer)
     except Error as error:
         log.warning("%s: %s", name, error)
         # Docker takes an operation's failure from the body of a 200, except for activation, of

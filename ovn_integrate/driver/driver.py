@@ -7,12 +7,14 @@ so is undoing what is not there. Errors of the undoing methods are only logged b
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import options, wire
+from ovn_integrate.driver import engine, options, wire
+from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
+from ovn_integrate.driver.gc import Collector
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.networks import Networks, Pool
 from ovn_integrate.driver.neutron import Client
@@ -48,6 +50,22 @@ class Driver:
         self._neutron = Client(())
         self._connecting = threading.Lock()
 
+    def collector(self, calls: Calls, pause: Callable[[], object], timeout: float) -> Collector:
+        """What collects what no endpoint of this driver owns.
+
+        :param calls: the calls that run.
+        :param pause: waits between two looks.
+        :param timeout: seconds for each question to Docker.
+        """
+        return Collector(
+            self._links,
+            self._networks,
+            connect=self._client,
+            in_flight=calls.ids,
+            pause=pause,
+            ask=lambda: engine.ask(timeout),
+        )
+
     def activate(self, _body: wire.Nothing) -> Reply:
         """What this plugin is, once it can work: a refusal here is retried by Docker, while one of
         GetCapabilities is not until the engine starts again.
@@ -73,9 +91,9 @@ class Driver:
         if asked.mtu is not None:
             self._refuse_impossible(asked.mtu, pools)
         if asked.network is not None:
-            self._networks.adopt(self._client(), body.network_id, asked, pools)
+            self._networks.adopt(self._client(), body.network_id, asked, pools, self._host())
         elif not by_null:
-            self._networks.make(self._client(), body.network_id, asked, pools)
+            self._networks.make(self._client(), body.network_id, asked, pools, self._host())
         return {}
 
     def delete_network(self, body: wire.NetworkBody) -> Reply:

@@ -153,13 +153,24 @@ class Endpoints:
             port["device_owner"] not in (MADE, TAKEN)
             or port.get("binding:host_id") != wish.host
             or self._turns.taken(endpoint_id)
-            or netlink.exists(names.outer(endpoint_id))
+            or self._in_use(endpoint_id)
         ):
             return False
         log.warning("port %s of a dead endpoint gives way to %s", port["id"], wish.who)
         self._links.detach(endpoint_id)
         self._ports.let_go(client, port)
         return True
+
+    def _in_use(self, endpoint_id: str) -> bool:
+        """Whether a link of an endpoint is in a container, or on its way there.
+
+        Both ends are here between CreateEndpoint and Join, which this process knows of; and after
+        a driver that was killed in the middle of a call, or was not there when Docker gave the
+        link back.
+        """
+        if not netlink.exists(names.outer(endpoint_id)):
+            return False
+        return endpoint_id in self._known or not netlink.exists(names.inner(endpoint_id))
 
     def _attach(self, who: Identity, port: Resource) -> None:
         self._links.attach(Link(who.network_id, who.endpoint_id, port["id"], port["mac_address"]))

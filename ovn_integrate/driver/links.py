@@ -64,6 +64,7 @@ class Attached:
     """The OVS Interface of an endpoint as the replica shows it."""
 
     name: str
+    network_id: str
     endpoint_id: str
     port: str
     mac: str
@@ -204,6 +205,13 @@ class Links:
             view = _view(row) if row is not None else None
         return view if view and view.endpoint_id == endpoint_id else None
 
+    def all_attached(self) -> list[Attached]:
+        """The OVS Interfaces of all endpoints."""
+        pump = self.open()
+        with pump.lock:
+            views = [_view(row) for row in pump.session.rows("Interface")]
+        return [view for view in views if view.endpoint_id]
+
     def complete(self, endpoint_id: str) -> bool:
         """Whether the port is on the bridge and both ends of the pair are here."""
         return (
@@ -319,6 +327,7 @@ def _view(row: Any) -> Attached:
     ids: Mapping[str, str] = row.external_ids
     return Attached(
         name=row.name,
+        network_id=ids.get(NETWORK, ""),
         endpoint_id=ids.get(ENDPOINT, ""),
         port=ids.get("iface-id", ""),
         mac=ids.get("attached-mac", ""),

@@ -99,10 +99,16 @@ class Networks:
             self._known.pop(network_id, None)
 
     def adopt(
-        self, client: Client, network_id: str, options: NetworkOptions, pools: Sequence[Pool]
+        self,
+        client: Client,
+        network_id: str,
+        options: NetworkOptions,
+        pools: Sequence[Pool],
+        host: str,
     ) -> None:
         """Put a Docker network on the logical network that its options name.
 
+        :param host: this chassis, which is written down with the network.
         :raises NetworkNotFound: it does not exist.
         :raises Conflict: several have that name, or the Docker network is on another.
         :raises Invalid: a pool is not one of its subnets.
@@ -112,16 +118,23 @@ class Networks:
         if held is not None and held["id"] != found["id"]:
             raise Conflict(f"network {network_id[:12]}", f"is on {held['name']} already")
         _refuse_other_pools(found, _subnets(client, found["id"]), pools)
+        client.tag("networks", found["id"], tags.at(network_id, host))
         _hold(client, found["id"], network_id, options)
         self.look(client, network_id)
 
     def make(
-        self, client: Client, network_id: str, options: NetworkOptions, pools: Sequence[Pool]
+        self,
+        client: Client,
+        network_id: str,
+        options: NetworkOptions,
+        pools: Sequence[Pool],
+        host: str,
     ) -> None:
         """Make a logical network for a Docker network: all of it, or nothing.
 
         What an earlier call made of it is completed.
 
+        :param host: this chassis, which is written down with the network.
         :raises Conflict: the Docker network has one with other subnets, or has adopted one.
         """
         found = _tagged(client, network_id) or _named(client, network_id)
@@ -129,9 +142,9 @@ class Networks:
             raise Conflict(f"network {network_id[:12]}", f"is on {found['name']} already")
         if found is None:
             with _undone(client, client.create("networks", name=network_id)) as made:
-                self._fill(client, made, network_id, options, pools)
+                self._fill(client, made, network_id, options, pools, host)
         else:
-            self._fill(client, found, network_id, options, pools)
+            self._fill(client, found, network_id, options, pools, host)
         self.look(client, network_id)
 
     def release(self, client: Client, network_id: str) -> None:
@@ -142,8 +155,12 @@ class Networks:
         """
         self.forget(network_id)
         found = _tagged(client, network_id)
-        if found is None:
-            return
+        if found is not None:
+            self.take_off(client, found, network_id)
+
+    def take_off(self, client: Client, found: Resource, network_id: str) -> None:
+        """The same for a logical network that was found already, of which an id's beginning is
+        known, as :func:`tags.short` gives it."""
         for tag in tags.belonging(found["tags"], network_id):
             client.untag("networks", found["id"], tag)
         try:
@@ -160,6 +177,7 @@ class Networks:
         network_id: str,
         options: NetworkOptions,
         pools: Sequence[Pool],
+        host: str,
     ) -> None:
         have = {one.cidr for one in _subnets(client, network["id"])}
         foreign = have - {pool.cidr for pool in pools}
@@ -169,10 +187,12 @@ class Networks:
                 f"exists with other subnets: {_listed(foreign)}",
                 "docker network rm it first",
             )
+        # Before the rest: what is left of a call that was cut short is known by these.
+        client.tag("networks", network["id"], tags.at(network_id, host))
+        client.tag("networks", network["id"], tags.MADE)
         for pool in pools:
             if pool.cidr not in have:
                 client.create("subnets", **_subnet_body(network["id"], pool))
-        client.tag("networks", network["id"], tags.MADE)
         _hold(client, network["id"], network_id, options)
 
 

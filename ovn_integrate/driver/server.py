@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5.0
 """Seconds that one transaction on the host's database may take."""
 
+DOCKER_TIMEOUT = 30.0
+"""Seconds that Docker has to answer one question about its networks."""
+
 READY_TIMEOUT = 10.0
 """Seconds that Join waits for OVN."""
 
@@ -28,6 +31,7 @@ def application(
     timeout: float = TIMEOUT,
     ready_timeout: float = READY_TIMEOUT,
     scope: str = LOCAL,
+    gc_interval: float = 0,
 ) -> Application:
     """The driver's application, to be made in the process that serves it.
 
@@ -37,8 +41,10 @@ def application(
     :param remote: of the host's database.
     :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
     :param scope: one of `options.SCOPES`, what GetCapabilities says.
+    :param gc_interval: seconds between two collections of what has no owner; 0 for none.
     """
-    from ovn_integrate.driver import app
+    from ovn_integrate.driver import app, reconcile
+    from ovn_integrate.driver.calls import Calls
     from ovn_integrate.driver.driver import Driver
 
     links = Links(remote, timeout)
@@ -46,7 +52,12 @@ def application(
         links.open()
     except DatabaseUnavailable as error:
         log.warning("%s", error)
-    return app.create(Driver(links, ready_timeout=ready_timeout, scope=scope))
+    driver, calls = Driver(links, ready_timeout=ready_timeout, scope=scope), Calls()
+    if gc_interval > 0:
+        reconcile.Clock(
+            lambda pause: driver.collector(calls, pause, DOCKER_TIMEOUT), gc_interval
+        ).start()
+    return app.create(driver, calls)
 
 
 def check(remote: str, timeout: float) -> None:

@@ -1,24 +1,28 @@
 """The tags by which a network in Neutron knows its Docker networks (kuryr-libnetwork does so too).
 
-One ``docker:ID`` for each Docker network on it, whichever host that is on; ``docker:made`` on those
-that exist for Docker alone and go with the last of them; and what a Docker network asked for.
+One ``docker:ID`` for each Docker network on it, whichever host that is on, and one
+``docker:ID:at=HOST`` for each host that has it; ``docker:made`` on those that exist for Docker
+alone and go with the last of them; and what a Docker network asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 
 MADE = "docker:made"
 
 _HOLDER = "docker:"
 _MTU = ":mtu="
+_AT = ":at="
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
+_HOST_LENGTH = 16
 
 
 def of(network_id: str) -> str:
     """The tag of a Docker network, which is found by it."""
-    return f"{_HOLDER}{network_id[:_ID_LENGTH]}"
+    return f"{_HOLDER}{short(network_id)}"
 
 
 def with_mtu(network_id: str, mtu: int) -> str:
@@ -32,6 +36,32 @@ def mtu(tags: Iterable[str], network_id: str) -> int | None:
     return next((int(tag.removeprefix(start)) for tag in tags if tag.startswith(start)), None)
 
 
+def at(network_id: str, host: str) -> str:
+    """The tag that says that a Docker network is on a host.
+
+    :param host: its ``system-id``, of which a digest goes into the tag.
+    """
+    return f"{of(network_id)}{_AT}{_digest(host)}"
+
+
+def held_at(tags: Iterable[str], host: str) -> list[str]:
+    """The beginnings of the ids of the Docker networks that are on a host."""
+    end = f"{_AT}{_digest(host)}"
+    return [tag.removeprefix(_HOLDER).removesuffix(end) for tag in tags if tag.endswith(end)]
+
+
+def held_somewhere(tags: Sequence[str]) -> list[str]:
+    """The same of those of which no host is written down."""
+    placed = {tag.partition(_AT)[0] for tag in tags if _AT in tag}
+    bare = [tag for tag in holders(tags) if tag.count(":") == 1 and tag not in placed]
+    return [tag.removeprefix(_HOLDER) for tag in bare]
+
+
+def short(network_id: str) -> str:
+    """As much of a NetworkID as a tag keeps."""
+    return network_id[:_ID_LENGTH]
+
+
 def belonging(tags: Iterable[str], network_id: str) -> list[str]:
     """All the tags of one Docker network."""
     own = of(network_id)
@@ -41,3 +71,7 @@ def belonging(tags: Iterable[str], network_id: str) -> list[str]:
 def holders(tags: Iterable[str]) -> list[str]:
     """The tags that say that some Docker network is on this network."""
     return [tag for tag in tags if tag.startswith(_HOLDER) and tag != MADE]
+
+
+def _digest(host: str) -> str:
+    return hashlib.sha256(host.encode()).hexdigest()[:_HOST_LENGTH]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from ovn_integrate.driver import tags
 from ovn_integrate.host import interfaces
-from tests.functional.driver.bed import Host, Lan
+from tests.functional.driver.bed import CHASSIS, Host, Lan
 
 
 def test_a_network_is_made_with_its_subnets(host: Host, lan: Lan) -> None:
     (network,) = host.neutron.query("networks", name=lan.id)
-    assert set(network["tags"]) == {tags.MADE, tags.of(lan.id)}
+    assert set(network["tags"]) == {
+        tags.MADE,
+        tags.of(lan.id),
+        tags.at(lan.id, CHASSIS),
+    }
     subnets = {one["cidr"]: one for one in host.neutron.query("subnets", network_id=network["id"])}
     assert {cidr: one["gateway_ip"] for cidr, one in subnets.items()} == {
         f"{lan.v4}.0/24": f"{lan.v4}.1",
@@ -39,7 +43,10 @@ def test_a_network_is_adopted_by_name_and_by_id_and_not_deleted(host: Host) -> N
         lan.body["IPv6Data"] = None
         for _ in range(2):
             assert host.ok("NetworkDriver.CreateNetwork", lan.body) == {}
-        assert host.neutron.show("networks", network["id"])["tags"] == [tags.of(lan.id)]
+        assert set(host.neutron.show("networks", network["id"])["tags"]) == {
+            tags.of(lan.id),
+            tags.at(lan.id, CHASSIS),
+        }
         host.ok("NetworkDriver.DeleteNetwork", {"NetworkID": lan.id})
     assert host.neutron.show("networks", network["id"])["tags"] == []
     wrong = Lan(host, 13, **{"ovn.network": "blue"})

@@ -12,7 +12,7 @@ import pytest
 from ovn_integrate import netlink
 from ovn_integrate.driver import app, links
 from ovn_integrate.driver.driver import Driver
-from tests.functional.driver.bed import Host, Lan, delete, ids
+from tests.functional.driver.bed import Host, Lan, delete, ids, run
 
 
 @pytest.fixture
@@ -72,6 +72,21 @@ def test_a_driver_that_was_started_again_knows_what_the_old_one_made(
     assert patient("NetworkDriver.CreateEndpoint", endpoint) == first
     assert patient("NetworkDriver.Leave", ids(endpoint)) == {}
     assert patient("NetworkDriver.DeleteEndpoint", ids(endpoint)) == {}
+
+
+def test_what_a_killed_driver_had_half_made_gives_way(host: Host, lan: Lan, patient: Any) -> None:
+    """Docker hands out the address of a failed CreateEndpoint again, and says nothing of it."""
+    cut_short, again = lan.endpoint(7), lan.endpoint(7)
+    host.ok("NetworkDriver.CreateEndpoint", cut_short)
+    outer, inner = links.outer(cut_short["EndpointID"]), links.inner(cut_short["EndpointID"])
+    # In a container, or about to be moved there by the driver that made it: alive.
+    assert host.call("NetworkDriver.CreateEndpoint", again)["Err"]
+    run("ip", "link", "set", inner, "name", "eth7")
+    assert patient("NetworkDriver.CreateEndpoint", again)["Err"]
+    run("ip", "link", "set", "eth7", "name", inner)
+    assert not patient("NetworkDriver.CreateEndpoint", again).get("Err")
+    assert not netlink.exists(outer)
+    delete(host, again)
 
 
 def test_eight_at_a_time(host: Host, lan: Lan) -> None:

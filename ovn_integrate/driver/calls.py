@@ -1,0 +1,39 @@
+"""The calls of Docker that are being answered, for what must not act on their half-made things."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ovn_integrate.driver import wire
+
+PATH = "/calls"
+"""Where the driver's socket tells of them. Docker itself never gets, it only posts."""
+
+
+class Calls:
+    """Counts calls by the ids of the networks and endpoints that they are about."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: Counter[str] = Counter()
+
+    def ids(self) -> frozenset[str]:
+        """The ids that some call is about now."""
+        with self._lock:
+            return frozenset(self._running)
+
+    @contextmanager
+    def about(self, body: wire.Body) -> Iterator[None]:
+        """A call with this body runs as long as the block does."""
+        named = (getattr(body, key, None) for key in ("network_id", "endpoint_id"))
+        ids = [one for one in named if one is not None]
+        with self._lock:
+            self._running.update(ids)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= Counter(ids)

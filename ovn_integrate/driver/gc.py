@@ -1,0 +1,267 @@
+"""Finding and removing what no living endpoint of this host owns.
+
+Docker tells nobody of endpoints that ended with a crash of the engine or of the host, and forgets
+those that it could not tell of because the driver was down. What it knows is alive; what stands in
+Neutron for this host, on the integration bridge or among the links, and is unknown to it, is not.
+
+**What is being made is unknown to Docker, too**: it writes an endpoint down after CreateEndpoint
+has been answered. So a thing goes only if it was without an owner in two looks, some seconds
+apart, each of which read in this order: the things, then the ids that calls in flight are about,
+then Docker. Whatever a look has seen was made by a call that began before; either it still runs,
+and is among those in flight, or it was answered, which Docker has written down by the second look
+at the latest.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ovn_integrate import netlink, paths, servers
+from ovn_integrate.driver import engine, tags
+from ovn_integrate.driver import links as names
+from ovn_integrate.driver.calls import PATH
+from ovn_integrate.driver.engine import Known
+from ovn_integrate.driver.links import Attached, Links
+from ovn_integrate.driver.networks import Networks
+from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.ports import MADE, TAKEN, Ports
+from ovn_integrate.errors import Error
+from ovn_integrate.host import settings
+
+log = logging.getLogger(__name__)
+
+ADDRESS = "docker:address"
+"""Owner of a port that holds an address for Docker before there is an endpoint."""
+
+_LINK = re.compile(rf"v[ec][0-9a-f]{{{netlink.NAME_MAX - 2}}}")
+
+PAUSE = 3.0
+"""Seconds between two looks: what Docker takes to write down what it was answered, amply."""
+
+_ORPHANED = 20.0
+
+PORT, BRIDGE_PORT, LINK, NETWORK = "port", "OVS port", "link", "network"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What there is on this host, and for it in Neutron.
+
+    :param ports: Neutron's, of this host and of Docker.
+    :param attached: OVS Interfaces that carry an EndpointID.
+    :param links: names of veth links that may be ours.
+    :param networks: Neutron's, of which some have tags of Docker networks.
+    :param gateways: of Neutron's subnets.
+    """
+
+    host: str
+    ports: Sequence[Resource] = ()
+    attached: Sequence[Attached] = ()
+    links: Sequence[str] = ()
+    networks: Sequence[Resource] = ()
+    gateways: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A thing without an owner.
+
+    :param kind: ``port``, ``OVS port``, ``link`` or ``network``.
+    :param owner: the id, or the beginning of it, of the endpoint or Docker network that it was for.
+    :param sure: whether it can be told from here that nobody needs it.
+    """
+
+    kind: str
+    name: str
+    owner: str
+    why: str
+    sure: bool = True
+
+
+def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[Stray]:
+    """What has no owner, in the order in which to remove it.
+
+    :param in_flight: ids of networks and endpoints that calls are about.
+    """
+    calls = frozenset(in_flight)
+    alive = known.endpoints | calls
+    reserved = known.addresses | have.gateways
+    unknown = "Docker does not know its endpoint"
+    for one in have.attached:
+        if one.endpoint_id not in alive:
+            yield Stray(BRIDGE_PORT, one.name, one.endpoint_id, unknown)
+    gone_with_it = {one.name for one in have.attached}
+    used = {names.outer(endpoint) for endpoint in alive}
+    # The outer ends first, which take the inner ones with them.
+    for link in sorted(filter(_LINK.fullmatch, have.links), reverse=True):
+        outer = names.outer(link[2:])
+        if outer not in used | gone_with_it:
+            gone_with_it.add(outer)
+            yield Stray(LINK, link, link[2:], unknown)
+    for port in have.ports:
+        # An address is reserved before Docker says for which endpoint.
+        held = port["device_owner"] == ADDRESS and (calls or _addresses(port) & reserved)
+        if port["device_id"] not in alive and not held:
+            yield Stray(PORT, port["id"], port["device_id"], unknown)
+    yield from _stray_networks(have, known, calls)
+
+
+class Collector:
+    """Collects what has no owner on this host. No call of Docker may wait for it.
+
+    :param connect: makes a client of Neutron.
+    :param in_flight: the ids that calls in flight are about.
+    :param pause: waits between two looks.
+    :param ask: asks Docker.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        networks: Networks,
+        *,
+        connect: Callable[[], Client],
+        in_flight: Callable[[], Iterable[str]],
+        pause: Callable[[], object],
+        ask: Callable[[], Known],
+    ) -> None:
+        self._links = links
+        self._networks = networks
+        self._ports = Ports(networks, lambda *_: False)
+        self._connect = connect
+        self._in_flight = in_flight
+        self._pause = pause
+        self._ask = ask
+
+    def find(self) -> list[Stray]:
+        """What has no owner, in the order in which to remove it.
+
+        :raises CommandFailed: Docker does not answer, so that nothing can be told.
+        """
+        first = set(self._look())
+        if not first:
+            return []
+        self._pause()
+        return [one for one in self._look() if one in first]
+
+    def remove(self, found: Iterable[Stray]) -> Iterator[tuple[Stray, bool]]:
+        """Remove what is surely without an owner; yields each with whether it is gone now."""
+        for stray in found:
+            gone = False
+            if stray.sure:
+                try:
+                    gone = self._remove(stray)
+                except Error as error:
+                    log.warning("%s %s stays for now: %s", stray.kind, stray.name, error)
+            yield stray, gone
+
+    def _look(self) -> list[Stray]:
+        have = self._inventory()
+        calls = frozenset(self._in_flight())
+        return list(strays(have, self._ask(), calls))
+
+    def _inventory(self) -> Inventory:
+        now = self._links.settings()
+        settings.require(now, settings.IPAM, settings.SYSTEM_ID)
+        host = str(now.system_id)
+        client = self._connect()
+        asked: Mapping[str, Any] = {"binding:host_id": host, "device_owner": [MADE, TAKEN, ADDRESS]}
+        return Inventory(
+            host,
+            # Not every Neutron knows this filter for everyone, and others' ports must never go.
+            [one for one in client.query("ports", **asked) if one["binding:host_id"] == host],
+            self._links.all_attached(),
+            netlink.veths(),
+            client.query("networks"),
+            frozenset(one["gateway_ip"] or "" for one in client.query("subnets")),
+        )
+
+    def _remove(self, stray: Stray) -> bool:
+        if stray.kind == BRIDGE_PORT:
+            self._links.detach(stray.owner)
+        elif stray.kind == LINK:
+            netlink.delete_link(stray.name)
+        elif stray.kind == PORT:
+            self._remove_port(stray)
+        else:
+            return self._take_off(stray)
+        return True
+
+    def _remove_port(self, stray: Stray) -> None:
+        client = self._connect()
+        # Read again: a port that stays may have been taken for another endpoint since.
+        for port in client.query("ports", id=stray.name, device_id=stray.owner):
+            self._ports.let_go(client, port)
+
+    def _take_off(self, stray: Stray) -> bool:
+        client = self._connect()
+        network = client.show("networks", stray.name)
+        if tags.MADE in network["tags"] and client.query("ports", network_id=network["id"]):
+            log.warning("network %s of a removed Docker network has ports", network["id"])
+            return False
+        self._networks.take_off(client, network, stray.owner)
+        return True
+
+
+@contextmanager
+def on_this_host(remote: str, timeout: float) -> Iterator[Collector]:
+    """A collector beside the driver that serves, or does not serve, on this host.
+
+    :param remote: of the host's database.
+    :param timeout: seconds for each question, to whomever.
+    """
+    links = Links(remote, timeout)
+    calls = _CallsOfTheDriver()
+    try:
+        now = links.settings()
+        settings.require(now, settings.IPAM)
+        client = Client(now.ipam_urls, timeout=timeout)
+        yield Collector(
+            links,
+            Networks(),
+            connect=lambda: client,
+            in_flight=calls.ids,
+            pause=calls.pause,
+            ask=lambda: engine.ask(timeout),
+        )
+    finally:
+        links.close()
+
+
+class _CallsOfTheDriver:
+    """The calls that are in flight in the process that serves, asked on its socket."""
+
+    def __init__(self) -> None:
+        self._serves = False
+
+    def ids(self) -> list[str]:
+        """:raises CommandFailed: the driver serves, but does not answer."""
+        answer = servers.fetch(f"unix:{paths.plugin_socket()}", PATH)
+        self._serves = answer is not None
+        return list(answer["ids"]) if answer is not None else []
+
+    def pause(self) -> None:
+        # A worker whose master was killed is out of reach, and may still answer a call.
+        threading.Event().wait(PAUSE if self._serves else _ORPHANED)
+
+
+def _stray_networks(have: Inventory, known: Known, calls: frozenset[str]) -> Iterator[Stray]:
+    alive = {tags.short(one) for one in known.networks | calls}
+    for network in have.networks:
+        for id in tags.held_at(network["tags"], have.host):
+            if id not in alive:
+                yield Stray(NETWORK, network["id"], id, "Docker does not know its network")
+        for id in tags.held_somewhere(network["tags"]):
+            if id not in alive:
+                why = "Docker does not know its network here, another host's may"
+                yield Stray(NETWORK, network["id"], id, why, sure=False)
+
+
+def _addresses(port: Resource) -> frozenset[str]:
+    return frozenset(fixed["ip_address"] for fixed in port["fixed_ips"])
