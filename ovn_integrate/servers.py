@@ -56,7 +56,7 @@ def ask(bind: str, method: str, path: str, timeout: float = 2.0) -> int | None:
 
     :param bind: ``unix:PATH`` or ``HOST:PORT``, as given to :func:`web.serve`.
     """
-    connection = _Unix(bind[5:], timeout) if bind.startswith("unix:") else _tcp(bind, timeout)
+    connection = Connection(bind[5:], timeout) if bind.startswith("unix:") else _tcp(bind, timeout)
     try:
         connection.request(method, path, headers={"Connection": "close"})
         return connection.getresponse().status
@@ -71,7 +71,7 @@ def fetch(bind: str, path: str, timeout: float = 5.0) -> Any:
 
     :raises CommandFailed: one listens, and gives no such answer.
     """
-    connection = _Unix(bind[5:], timeout) if bind.startswith("unix:") else _tcp(bind, timeout)
+    connection = Connection(bind[5:], timeout) if bind.startswith("unix:") else _tcp(bind, timeout)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         response = connection.getresponse()
@@ -102,8 +102,10 @@ def stop(server: str, timeout: float) -> bool:
     return True
 
 
-class _Unix(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
+class Connection(http.client.HTTPConnection):
+    """HTTP on a Unix socket."""
+
+    def __init__(self, path: str, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
 

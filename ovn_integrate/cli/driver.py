@@ -88,7 +88,11 @@ def start(
             raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
     web.serve(
         lambda: server.application(
-            remote, ready_timeout=ready_timeout, gc_interval=gc_interval, scope=scope
+            remote,
+            ready_timeout=ready_timeout,
+            scope=scope,
+            gc_interval=gc_interval,
+            names=True,
         ),
         bind=bind,
         pidfile=paths.pidfile("driver"),

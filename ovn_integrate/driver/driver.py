@@ -16,6 +16,7 @@ from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.gc import Collector
 from ovn_integrate.driver.links import Links
+from ovn_integrate.driver.names import Names
 from ovn_integrate.driver.networks import Networks, Pool
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.ports import Addresses, Identity, Wish
@@ -65,6 +66,10 @@ class Driver:
             pause=pause,
             ask=lambda: engine.ask(timeout),
         )
+
+    def names(self) -> Names:
+        """What tells Neutron the names of this host's containers."""
+        return Names(self._client)
 
     def activate(self, _body: wire.Nothing) -> Reply:
         """What this plugin is, once it can work: a refusal here is retried by Docker, while one of

@@ -128,6 +128,11 @@ class Client:
         """Add a tag; it may be there already."""
         self._call("PUT", _path(collection, id, "tags", tag), f"{_singular(collection)} {id}")
 
+    def retag(self, collection: str, id: str, tags: Sequence[str]) -> None:
+        """Set all tags."""
+        path = _path(collection, id, "tags")
+        self._call("PUT", path, f"{_singular(collection)} {id}", json={"tags": list(tags)})
+
     def untag(self, collection: str, id: str, tag: str) -> None:
         """Remove a tag; it may be absent, and so may the resource."""
         with suppress(NotFound):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Any
 
+from ovn_integrate.driver import tags
 from ovn_integrate.driver.networks import Network, Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.errors import (
@@ -124,7 +125,10 @@ class Ports:
             return
         free = {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": {}}
         try:
-            client.update("ports", port["id"], **free)
+            left = client.update("ports", port["id"], **free)
+            wanted = tags.without_aliases(left["tags"])
+            if wanted != list(left["tags"]):
+                client.retag("ports", port["id"], wanted)
         except PortNotFound:
             log.info("port %s was deleted while an endpoint had it", port["id"])
 

@@ -32,6 +32,7 @@ def application(
     ready_timeout: float = READY_TIMEOUT,
     scope: str = LOCAL,
     gc_interval: float = 0,
+    names: bool = False,
 ) -> Application:
     """The driver's application, to be made in the process that serves it.
 
@@ -42,6 +43,7 @@ def application(
     :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
     :param scope: one of `options.SCOPES`, what GetCapabilities says.
     :param gc_interval: seconds between two collections of what has no owner; 0 for none.
+    :param names: whether to follow Docker's events for the names of containers.
     """
     from ovn_integrate.driver import app, reconcile
     from ovn_integrate.driver.calls import Calls
@@ -57,6 +59,8 @@ def application(
         reconcile.Clock(
             lambda pause: driver.collector(calls, pause, DOCKER_TIMEOUT), gc_interval
         ).start()
+    if names:
+        driver.names().start()
     return app.create(driver, calls)
 
 

@@ -15,6 +15,7 @@ MADE = "docker:made"
 _HOLDER = "docker:"
 _MTU = ":mtu="
 _AT = ":at="
+_ALIAS = "alias:"
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
 _HOST_LENGTH = 16
@@ -75,3 +76,13 @@ def holders(tags: Iterable[str]) -> list[str]:
 
 def _digest(host: str) -> str:
     return hashlib.sha256(host.encode()).hexdigest()[:_HOST_LENGTH]
+
+
+def alias(name: str) -> str:
+    """The tag of a port that gives it a further name, as this program's IPAM server reads it."""
+    return f"{_ALIAS}{name}"
+
+
+def without_aliases(tags: Iterable[str]) -> list[str]:
+    """The tags of a port that are not further names."""
+    return [tag for tag in tags if not tag.startswith(_ALIAS)]

@@ -44,7 +44,14 @@ IMPORTERS = {
 }
 
 # Where anything that can go wrong is caught: the process, a request, a job of another thread.
-EDGES = {"cli/main.py", "driver/app.py", "driver/reconcile.py", "ipam/api.py", "pump.py"}
+EDGES = {
+    "cli/main.py",
+    "driver/app.py",
+    "driver/names.py",
+    "driver/reconcile.py",
+    "ipam/api.py",
+    "pump.py",
+}
 
 
 def _imports(path: Path) -> list[str]:
