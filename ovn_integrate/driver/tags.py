@@ -6,12 +6,15 @@ that exist for Docker alone and go with the last of them; and what a Docker netw
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 MADE = "docker:made"
 
 _HOLDER = "docker:"
 _MTU = ":mtu="
+_POOL = {True: ":pool=", False: ":lent="}
+_HOST_LENGTH = 8
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
 
@@ -30,6 +33,25 @@ def mtu(tags: Iterable[str], network_id: str) -> int | None:
     """The MTU that a Docker network asked for, if it did."""
     start = f"{of(network_id)}{_MTU}"
     return next((int(tag.removeprefix(start)) for tag in tags if tag.startswith(start)), None)
+
+
+def with_pool(network_id: str, host: str, *, made: bool) -> str:
+    """The tag of a Docker network whose addresses this driver gives out, on that host.
+
+    :param host: its chassis, of which a digest stands in the tag, as it may be of any length.
+    :param made: whether the logical network was made for its pool.
+    """
+    return f"{of(network_id)}{_ending(host, made=made)}"
+
+
+def has_pool(tags: Iterable[str], host: str, *, made: bool) -> bool:
+    """Whether some Docker network of a host has such a tag."""
+    ending = _ending(host, made=made)
+    return any(tag.startswith(_HOLDER) and tag.endswith(ending) for tag in tags)
+
+
+def _ending(host: str, *, made: bool) -> str:
+    return _POOL[made] + hashlib.sha256(host.encode()).hexdigest()[:_HOST_LENGTH]
 
 
 def belonging(tags: Iterable[str], network_id: str) -> list[str]:
