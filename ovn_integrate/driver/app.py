@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from ovn_integrate.driver import wire
 from ovn_integrate.driver.calls import PATH, Calls
 from ovn_integrate.driver.driver import Driver, Reply
+from ovn_integrate.driver.ipam import Ipam
 from ovn_integrate.errors import Error, Invalid
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,11 @@ _LARGEST = 1 << 20  # bytes of a body
 
 Application = Flask
 Method = Callable[[Driver, Any], Reply]
+
+
+def _of_ipam(method: Callable[[Ipam, Any], Reply]) -> Method:
+    return lambda driver, body: method(driver.ipam, body)
+
 
 METHODS: dict[str, tuple[type[wire.Body], Method]] = {
     _ACTIVATE: (wire.Nothing, Driver.activate),
@@ -46,6 +52,12 @@ METHODS: dict[str, tuple[type[wire.Body], Method]] = {
     "NetworkDriver.RevokeExternalConnectivity": (wire.EndpointBody, Driver.nothing),
     "NetworkDriver.DiscoverNew": (wire.Nothing, Driver.nothing),
     "NetworkDriver.DiscoverDelete": (wire.Nothing, Driver.nothing),
+    "IpamDriver.GetCapabilities": (wire.Nothing, _of_ipam(Ipam.capabilities)),
+    "IpamDriver.GetDefaultAddressSpaces": (wire.Nothing, _of_ipam(Ipam.address_spaces)),
+    "IpamDriver.RequestPool": (wire.RequestPool, _of_ipam(Ipam.request_pool)),
+    "IpamDriver.ReleasePool": (wire.PoolBody, _of_ipam(Ipam.release_pool)),
+    "IpamDriver.RequestAddress": (wire.RequestAddress, _of_ipam(Ipam.request_address)),
+    "IpamDriver.ReleaseAddress": (wire.ReleaseAddress, _of_ipam(Ipam.release_address)),
 }
 
 

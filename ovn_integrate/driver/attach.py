@@ -17,6 +17,7 @@ from ovn_integrate.driver.options import PORT
 from ovn_integrate.errors import CommandFailed, Conflict, NotFound
 
 _TIMEOUT = 60.0
+_NO_SUBNET = "user configured subnets"  # in moby daemon/container_operations.go
 
 
 def attach(client: Client, container: str, name: str) -> bool:
@@ -37,7 +38,17 @@ def attach(client: Client, container: str, name: str) -> bool:
     if port["device_id"]:
         raise Conflict(f"port {name}", f"is attached on host {port['binding:host_id']}")
     words = ["--driver-opt", f"{PORT}={port['id']}", *_addresses(docker_network, port)]
-    _docker("network", "connect", *words, docker_network["Name"], container)
+    try:
+        _docker("network", "connect", *words, docker_network["Name"], container)
+    except CommandFailed as error:
+        if _NO_SUBNET not in error.what:
+            raise
+        cidrs = [one["cidr"] for one in client.query("subnets", network_id=network["id"])]
+        raise Conflict(
+            f"docker network {docker_network['Name']}",
+            "takes no address, as it was made without --subnet",
+            f"make it anew with {' '.join(f'--subnet {cidr}' for cidr in cidrs)}",
+        ) from error
     return True
 
 
@@ -62,7 +73,8 @@ def _docker_network(network: Resource) -> dict[str, Any]:
     raise NotFound(
         f"network {name}",
         "has no Docker network on this host",
-        f"docker network create -d openvswitch --subnet CIDR -o ovn.network={name} {name}",
+        "docker network create -d openvswitch --ipam-driver openvswitch --subnet CIDR --ipam-opt "
+        f"ovn.network={name} -o ovn.network={name} {name}",
     )
 
 

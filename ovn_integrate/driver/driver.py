@@ -15,11 +15,15 @@ from ovn_integrate.driver import engine, options, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.gc import Collector
+from ovn_integrate.driver.ipam import Ipam
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.names import Names
-from ovn_integrate.driver.networks import Networks, Pool
+from ovn_integrate.driver.networks import Networks, Place, Pool
 from ovn_integrate.driver.neutron import Client
+from ovn_integrate.driver.notes import Notes
+from ovn_integrate.driver.pools import SPACE, Pools
 from ovn_integrate.driver.ports import Addresses, Identity, Wish
+from ovn_integrate.driver.reservations import Reservations
 from ovn_integrate.errors import Invalid
 from ovn_integrate.host import settings
 
@@ -39,6 +43,7 @@ _LEAST_IPV6_MTU = 1280  # RFC 8200
 class Driver:
     """One method for each of the protocol's; each returns the body of its reply.
 
+    :ivar ipam: the other protocol that is served on the same socket.
     :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
     :param scope: ``local``, or ``global`` for engines that share a key-value store.
     """
@@ -47,9 +52,13 @@ class Driver:
         self._links = links
         self._scope = scope
         self._networks = Networks()
-        self._endpoints = Endpoints(links, self._networks, ready_timeout=ready_timeout)
+        notes = Notes()
+        self._endpoints = Endpoints(links, self._networks, notes, ready_timeout=ready_timeout)
         self._neutron = Client(())
         self._connecting = threading.Lock()
+        self._pools = Pools()
+        self._reservations = Reservations(self._pools, notes, self._endpoints.free_dead)
+        self.ipam = Ipam(self._pools, self._reservations, self._client, self._host)
 
     def collector(self, calls: Calls, pause: Callable[[], object], timeout: float) -> Collector:
         """What collects what no endpoint of this driver owns.
@@ -78,9 +87,11 @@ class Driver:
         :raises Error: what is missing.
         """
         self._links.check()
-        self._host()
-        self._client(_PING).ping()
-        return {"Implements": ["NetworkDriver"]}
+        client = self._client(_PING)
+        client.ping()
+        # Docker activates a plugin once, before anything else that it asks of it.
+        self._reservations.sweep(client, self._host())
+        return {"Implements": ["NetworkDriver", "IpamDriver"]}
 
     def capabilities(self, _body: wire.Nothing) -> Reply:
         """Fixed, and asks nobody: an error here leaves the driver unusable until dockerd restarts.
@@ -95,13 +106,16 @@ class Driver:
         pools, by_null = _pools(body)
         if asked.mtu is not None:
             self._refuse_impossible(asked.mtu, pools)
+        place = Place(self._host(), own_pools=_are_ours(body))
+        self._pools.forget()
         if asked.network is not None:
-            self._networks.adopt(self._client(), body.network_id, asked, pools, self._host())
+            self._networks.adopt(self._client(), body.network_id, asked, pools, place)
         elif not by_null:
-            self._networks.make(self._client(), body.network_id, asked, pools, self._host())
+            self._networks.make(self._client(), body.network_id, asked, pools, place)
         return {}
 
     def delete_network(self, body: wire.NetworkBody) -> Reply:
+        self._pools.forget()
         self._networks.release(self._client(), body.network_id)
         return {}
 
@@ -111,7 +125,13 @@ class Driver:
 
     def create_endpoint(self, body: wire.CreateEndpoint) -> Reply:
         wanted = _wanted(body.interface)
-        wish = Wish(_who(body), wanted, self._host(), options.parse_port(body.options))
+        wish = Wish(
+            _who(body),
+            wanted,
+            self._host(),
+            options.parse_port(body.options),
+            options.names_mac(body.options),
+        )
         return {"Interface": _chosen(wanted, self._endpoints.create(self._client(), wish))}
 
     def delete_endpoint(self, body: wire.EndpointBody) -> Reply:
@@ -175,8 +195,21 @@ def _pools(body: wire.CreateNetwork) -> tuple[list[Pool], bool]:
     """The pools that were given, and whether Docker's ``null`` IPAM gave none on purpose."""
     given: Iterable[wire.IPAMData] = [*body.ipv4_data, *body.ipv6_data]
     real = [one for one in given if one.address_space != _NULL_SPACE and one.pool is not None]
-    pools = [Pool(one.pool, one.gateway.ip if one.gateway else None) for one in real if one.pool]
+    pools = [
+        Pool(
+            one.pool,
+            one.gateway.ip if one.gateway else None,
+            tuple(aux.ip for aux in one.aux_addresses.values()),
+        )
+        for one in real
+        if one.pool
+    ]
     return pools, not pools
+
+
+def _are_ours(body: wire.CreateNetwork) -> bool:
+    """Whether the pools are of this program's own IPAM driver."""
+    return any(one.address_space == SPACE for one in [*body.ipv4_data, *body.ipv6_data])
 
 
 def _who(body: wire.EndpointBody) -> Identity:

@@ -17,6 +17,7 @@ from ovn_integrate.driver import links as names
 from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.networks import Network, Networks
 from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.notes import Notes
 from ovn_integrate.driver.ports import (
     MADE,
     TAKEN,
@@ -43,10 +44,12 @@ class Endpoints:
     :param ready_timeout: seconds that :meth:`join` waits for OVN; 0 for not at all.
     """
 
-    def __init__(self, links: Links, networks: Networks, *, ready_timeout: float) -> None:
+    def __init__(
+        self, links: Links, networks: Networks, notes: Notes, *, ready_timeout: float
+    ) -> None:
         self._links = links
         self._networks = networks
-        self._ports = Ports(networks, self._yields)
+        self._ports = Ports(networks, notes, self.free_dead)
         self._ready_timeout = ready_timeout
         self._turns = _Turns()
         # To spare a question at DeleteEndpoint; Neutron knows it as well.
@@ -84,13 +87,29 @@ class Endpoints:
 
     def delete(self, connect: Connect, who: Identity) -> None:
         """Take the link away and let go of the port, as far as they exist."""
-        with self._turns.of(who.endpoint_id):
+        with self._turns.of(who.endpoint_id), ExitStack() as also:
+            # Docker forgets the endpoint whatever fails, and gives its addresses away.
+            also.callback(self._let_go, connect, who)
             self._links.detach(who.endpoint_id)
-            known = self._known.pop(who.endpoint_id, None)
-            if known is not None:
-                self._ports.let_go(connect(), known)
-            else:
-                self._ports.let_go_of(connect(), who.endpoint_id)
+
+    def free_dead(self, client: Client, port: Resource, host: str) -> bool:
+        """Whether a port's endpoint is dead on this host; if so the port is free or gone now.
+
+        After a crash of Docker or of the host nobody says that the endpoints ended, and their
+        addresses are asked for again.
+        """
+        endpoint_id = port["device_id"]
+        if (
+            port["device_owner"] not in (MADE, TAKEN)
+            or port.get("binding:host_id") != host
+            or self._turns.taken(endpoint_id)
+            or self._in_use(endpoint_id)
+        ):
+            return False
+        log.warning("port %s of a dead endpoint is freed", port["id"])
+        self._links.detach(endpoint_id)
+        self._ports.let_go(client, port)
+        return True
 
     def info(self, who: Identity) -> dict[str, str]:
         """What the replica says of an endpoint, empty if nothing."""
@@ -142,24 +161,12 @@ class Endpoints:
         self._links.prepare(who.endpoint_id, mac, self._mtu(network)).result()
         self._attach(who, ports[0])
 
-    def _yields(self, client: Client, port: Resource, wish: Wish) -> bool:
-        """Whether a port's endpoint is dead on this host; if so the port is free or gone now.
-
-        After a crash of Docker or of the host nobody says that the endpoints ended, and the engine
-        hands out their addresses again.
-        """
-        endpoint_id = port["device_id"]
-        if (
-            port["device_owner"] not in (MADE, TAKEN)
-            or port.get("binding:host_id") != wish.host
-            or self._turns.taken(endpoint_id)
-            or self._in_use(endpoint_id)
-        ):
-            return False
-        log.warning("port %s of a dead endpoint gives way to %s", port["id"], wish.who)
-        self._links.detach(endpoint_id)
-        self._ports.let_go(client, port)
-        return True
+    def _let_go(self, connect: Connect, who: Identity) -> None:
+        known = self._known.pop(who.endpoint_id, None)
+        if known is not None:
+            self._ports.let_go(connect(), known)
+        else:
+            self._ports.let_go_of(connect(), who.endpoint_id)
 
     def _in_use(self, endpoint_id: str) -> bool:
         """Whether a link of an endpoint is in a container, or on its way there.

@@ -30,14 +30,13 @@ from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.links import Attached, Links
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.ports import MADE, TAKEN, Ports
+from ovn_integrate.driver.notes import Notes
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED
+from ovn_integrate.driver.ports import Ports
 from ovn_integrate.errors import Error
 from ovn_integrate.host import settings
 
 log = logging.getLogger(__name__)
-
-ADDRESS = "docker:address"
-"""Owner of a port that holds an address for Docker before there is an endpoint."""
 
 _LINK = re.compile(rf"v[ec][0-9a-f]{{{netlink.NAME_MAX - 2}}}")
 
@@ -106,7 +105,7 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
             yield Stray(LINK, link, link[2:], unknown)
     for port in have.ports:
         # An address is reserved before Docker says for which endpoint.
-        held = port["device_owner"] == ADDRESS and (calls or _addresses(port) & reserved)
+        held = port["device_owner"] == RESERVED and (calls or _addresses(port) & reserved)
         if port["device_id"] not in alive and not held:
             yield Stray(PORT, port["id"], port["device_id"], unknown)
     yield from _stray_networks(have, known, calls)
@@ -133,7 +132,7 @@ class Collector:
     ) -> None:
         self._links = links
         self._networks = networks
-        self._ports = Ports(networks, lambda *_: False)
+        self._ports = Ports(networks, Notes(), lambda *_: False)
         self._connect = connect
         self._in_flight = in_flight
         self._pause = pause
@@ -171,7 +170,7 @@ class Collector:
         settings.require(now, settings.IPAM, settings.SYSTEM_ID)
         host = str(now.system_id)
         client = self._connect()
-        asked: Mapping[str, Any] = {"binding:host_id": host, "device_owner": [MADE, TAKEN, ADDRESS]}
+        asked: Mapping[str, Any] = {"binding:host_id": host, "device_owner": [*ENDPOINTS, RESERVED]}
         return Inventory(
             host,
             # Not every Neutron knows this filter for everyone, and others' ports must never go.

@@ -17,7 +17,7 @@ from typing import Any
 
 from ovn_integrate.driver import dockerd, tags
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.ports import MADE, TAKEN
+from ovn_integrate.driver.owners import ENDPOINTS, MADE
 from ovn_integrate.errors import Error, Invalid
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Names:
 
 def tell(client: Client, endpoint_id: str, names: Iterable[str]) -> None:
     """Give the port of an endpoint its names; nothing for an endpoint that is not this driver's."""
-    for port in client.query("ports", device_id=endpoint_id, device_owner=[MADE, TAKEN]):
+    for port in client.query("ports", device_id=endpoint_id, device_owner=ENDPOINTS):
         further = list(names)
         if port["device_owner"] == MADE and further:
             further = _name(client, port, further)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any
 
-from ovn_integrate.driver import tags
+from ovn_integrate.driver import setaside, tags
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.options import NetworkOptions
+from ovn_integrate.driver.options import NETWORK, NetworkOptions
+from ovn_integrate.driver.owners import RESERVED
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 
 Network4or6 = IPv4Network | IPv6Network
@@ -29,10 +30,26 @@ _UNDO = 5.0  # seconds
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool of addresses that Docker's IPAM chose for a network; None without a gateway."""
+    """A pool of addresses that an IPAM chose for a network; None without a gateway.
+
+    :param aux: the auxiliary addresses, which containers may not get.
+    """
 
     cidr: Network4or6
     gateway: Address4or6 | None
+    aux: tuple[Address4or6, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a Docker network is.
+
+    :param host: the chassis, which is written down with the network.
+    :param own_pools: whether its addresses are this driver's own (see ``pools``).
+    """
+
+    host: str
+    own_pools: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,22 +121,25 @@ class Networks:
         network_id: str,
         options: NetworkOptions,
         pools: Sequence[Pool],
-        host: str,
+        place: Place,
     ) -> None:
         """Put a Docker network on the logical network that its options name.
 
-        :param host: this chassis, which is written down with the network.
         :raises NetworkNotFound: it does not exist.
         :raises Conflict: several have that name, or the Docker network is on another.
         :raises Invalid: a pool is not one of its subnets.
         """
-        found = _to_adopt(client, str(options.network))
+        found = to_adopt(client, str(options.network))
         held = _tagged(client, network_id)
         if held is not None and held["id"] != found["id"]:
             raise Conflict(f"network {network_id[:12]}", f"is on {held['name']} already")
         _refuse_other_pools(found, _subnets(client, found["id"]), pools)
-        client.tag("networks", found["id"], tags.at(network_id, host))
-        _hold(client, found["id"], network_id, options)
+        client.tag("networks", found["id"], tags.at(network_id, place.host))
+        with _set_aside(client, found["id"], network_id, pools if place.own_pools else ()):
+            if place.own_pools:
+                tag = tags.with_pool(network_id, place.host, made=False)
+                client.tag("networks", found["id"], tag)
+            _hold(client, found["id"], network_id, options)
         self.look(client, network_id)
 
     def make(
@@ -128,23 +148,26 @@ class Networks:
         network_id: str,
         options: NetworkOptions,
         pools: Sequence[Pool],
-        host: str,
+        place: Place,
     ) -> None:
         """Make a logical network for a Docker network: all of it, or nothing.
 
-        What an earlier call made of it is completed.
+        What an earlier call made of it is completed. Where the pools are this driver's own and a
+        Docker network of this host has them already, it is that one's logical network.
 
-        :param host: this chassis, which is written down with the network.
         :raises Conflict: the Docker network has one with other subnets, or has adopted one.
         """
         found = _tagged(client, network_id) or _named(client, network_id)
-        if found is not None and found["name"] != network_id:
+        shared = _shared(client, place.host, pools) if place.own_pools else None
+        if found is not None and found["name"] != network_id and found["id"] != shared:
             raise Conflict(f"network {network_id[:12]}", f"is on {found['name']} already")
+        if found is None and shared is not None:
+            found = client.show("networks", shared)
         if found is None:
             with _undone(client, client.create("networks", name=network_id)) as made:
-                self._fill(client, made, network_id, options, pools, host)
+                self._fill(client, made, network_id, options, pools, place)
         else:
-            self._fill(client, found, network_id, options, pools, host)
+            self._fill(client, found, network_id, options, pools, place)
         self.look(client, network_id)
 
     def release(self, client: Client, network_id: str) -> None:
@@ -161,6 +184,7 @@ class Networks:
     def take_off(self, client: Client, found: Resource, network_id: str) -> None:
         """The same for a logical network that was found already, of which an id's beginning is
         known, as :func:`tags.short` gives it."""
+        setaside.let_go(client, found["id"], network_id)
         for tag in tags.belonging(found["tags"], network_id):
             client.untag("networks", found["id"], tag)
         try:
@@ -168,6 +192,9 @@ class Networks:
         except NetworkNotFound:
             return
         if tags.MADE in left and not tags.holders(left):
+            # Of engines that died before they told what became of an address.
+            for port in client.query("ports", network_id=found["id"], device_owner=RESERVED):
+                client.delete("ports", port["id"])
             client.delete("networks", found["id"])
 
     def _fill(
@@ -177,7 +204,7 @@ class Networks:
         network_id: str,
         options: NetworkOptions,
         pools: Sequence[Pool],
-        host: str,
+        place: Place,
     ) -> None:
         have = {one.cidr for one in _subnets(client, network["id"])}
         foreign = have - {pool.cidr for pool in pools}
@@ -188,15 +215,36 @@ class Networks:
                 "docker network rm it first",
             )
         # Before the rest: what is left of a call that was cut short is known by these.
-        client.tag("networks", network["id"], tags.at(network_id, host))
+        client.tag("networks", network["id"], tags.at(network_id, place.host))
         client.tag("networks", network["id"], tags.MADE)
         for pool in pools:
             if pool.cidr not in have:
                 client.create("subnets", **_subnet_body(network["id"], pool))
-        _hold(client, network["id"], network_id, options)
+        with _set_aside(client, network["id"], network_id, pools if place.own_pools else ()):
+            if place.own_pools:
+                tag = tags.with_pool(network_id, place.host, made=True)
+                client.tag("networks", network["id"], tag)
+            _hold(client, network["id"], network_id, options)
 
 
-def _to_adopt(client: Client, name: str) -> Resource:
+def with_pool(
+    client: Client, host: str, cidr: Network4or6, *, made: bool | None = None
+) -> list[tuple[Resource, Resource]]:
+    """The logical networks that Docker networks of a host are on with that pool as this driver's
+    own, each with its subnet: those that were made for it, or if there are none, those adopted.
+
+    :param made: to have only those made (or those adopted).
+    """
+    subnets = {one["network_id"]: one for one in client.query("subnets", cidr=str(cidr))}
+    networks = [one for one in client.query("networks") if one["id"] in subnets]
+    for kind in (True, False) if made is None else (made,):
+        found = [one for one in networks if tags.has_pool(one["tags"], host, made=kind)]
+        if found:
+            return [(one, subnets[one["id"]]) for one in found]
+    return []
+
+
+def to_adopt(client: Client, name: str) -> Resource:
     try:
         return client.find("networks", name)
     except NetworkNotFound as error:
@@ -223,7 +271,8 @@ def _refuse_other_pools(
             raise Invalid(
                 f"subnet {pool.cidr}",
                 f"is not on logical network {network['name']}, which has {_listed(have)}",
-                f"docker network create {flags} ...",
+                f"docker network create {flags} ..., or --ipam-driver openvswitch --ipam-opt "
+                f"{NETWORK}={network['name']}",
             )
 
 
@@ -238,6 +287,41 @@ def _undone(client: Client, network: Resource) -> Iterator[Resource]:
         except Error as error:
             log.warning("left behind: %s", error)
         raise
+
+
+@contextmanager
+def _set_aside(client: Client, id: str, network_id: str, pools: Sequence[Pool]) -> Iterator[None]:
+    """Set aside what a Docker network names beside its containers; not, when what follows fails."""
+    try:
+        for subnet in client.query("subnets", network_id=id) if pools else ():
+            cidr = ip_network(subnet["cidr"])
+            named = {
+                one for pool in pools if pool.cidr == cidr for one in (pool.gateway, *pool.aux)
+            }
+            setaside.hold(client, subnet, network_id, {str(one) for one in named if one})
+        yield
+    except Error:
+        try:
+            brief = client.within(_UNDO)
+            setaside.let_go(brief, id, network_id)
+            # All but the one that says that it is made: it may be another's as well.
+            for tag in tags.belonging(brief.show("networks", id)["tags"], network_id):
+                brief.untag("networks", id, tag)
+        except Error as error:
+            log.warning("left behind: %s", error)
+        raise
+
+
+def _shared(client: Client, host: str, pools: Sequence[Pool]) -> str | None:
+    found = {
+        network["id"]: network
+        for pool in pools
+        for network, _ in with_pool(client, host, pool.cidr, made=True)
+    }
+    if len(found) > 1:
+        names = ", ".join(one["name"] for one in found.values())
+        raise Conflict("subnets", f"are on several logical networks: {names}", "give other ones")
+    return next(iter(found), None)
 
 
 def _hold(client: Client, id: str, network_id: str, options: NetworkOptions) -> None:

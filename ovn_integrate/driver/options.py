@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from ovn_integrate.errors import Invalid
 # Keys of libnetwork's own (moby daemon/libnetwork/netlabel).
 GENERIC = "com.docker.network.generic"
 MTU = "com.docker.network.driver.mtu"
+MAC = "com.docker.network.endpoint.macaddress"
+GATEWAY = "com.docker.network.gateway"
+REQUEST_TYPE = "RequestAddressType"
 
 NETWORK = "ovn.network"
 PORT = "ovn.port"
@@ -21,6 +25,7 @@ _OURS = "ovn."
 LOCAL, GLOBAL = SCOPES = ("local", "global")
 """Whether each engine has networks of its own, or engines share them by a key-value store."""
 
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _SMALLEST_MTU = 68  # of IPv4, RFC 791
 
 
@@ -48,6 +53,32 @@ def parse_network(options: dict[str, Any]) -> NetworkOptions:
     return NetworkOptions(_network(generic), _mtu(generic))
 
 
+def parse_pool(options: dict[str, Any]) -> str | None:
+    """The logical network, by name or id, whose subnet is to be the pool; None for none.
+
+    :param options: out of the body of RequestPool (``docker network create --ipam-opt``).
+    :raises Invalid: one of ours is unknown.
+    """
+    _refuse_unknown(options, NETWORK)
+    return _network(options)
+
+
+def is_gateway(options: dict[str, Any]) -> bool:
+    """Whether the address that RequestAddress asks for is to be a gateway."""
+    return options.get(REQUEST_TYPE) == GATEWAY
+
+
+def parse_mac(options: dict[str, Any]) -> str | None:
+    """The MAC address of the endpoint that RequestAddress is for; None if it is for none.
+
+    :raises Invalid: it is none.
+    """
+    mac = options.get(MAC) or None
+    if mac is not None and not _MAC.fullmatch(str(mac)):
+        raise Invalid(f"option {MAC}={mac}", "is no MAC address")
+    return str(mac).lower() if mac else None
+
+
 def parse_port(options: dict[str, Any]) -> str | None:
     """The logical port, by id or name, that an endpoint shall have; None to have one made.
 
@@ -56,6 +87,13 @@ def parse_port(options: dict[str, Any]) -> str | None:
     """
     _refuse_unknown(options, PORT)
     return str(options[PORT]) if options.get(PORT) else None
+
+
+def names_mac(options: dict[str, Any]) -> bool:
+    """Whether the user named the MAC address (``--mac-address``), out of the body of
+    CreateEndpoint: one that Docker made up, since our IPAM asks for it, is not among the options.
+    """
+    return bool(options.get(MAC))
 
 
 def _refuse_unknown(given: dict[str, Any], known: str) -> None:

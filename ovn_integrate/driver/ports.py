@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Any
 
-from ovn_integrate.driver import tags
+from ovn_integrate.driver import owners, tags
 from ovn_integrate.driver.networks import Network, Networks
 from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.notes import Notes, addresses_in
+from ovn_integrate.driver.options import NETWORK, PORT
 from ovn_integrate.errors import (
     Conflict,
     Error,
@@ -31,11 +33,10 @@ log = logging.getLogger(__name__)
 
 Interface4or6 = IPv4Interface | IPv6Interface
 
-MADE = "docker:endpoint"
-"""Owner of a port that goes with its endpoint."""
+MADE = owners.MADE
+TAKEN = owners.TAKEN
 
-TAKEN = "docker:port"
-"""Owner of a port that was there before its endpoint and stays when that goes."""
+_OWN_MAC = "ovn-integrate.mac"  # in binding:profile
 
 UNDO = 5.0
 """Seconds for undoing."""
@@ -64,11 +65,11 @@ class Addresses:
     def ips(self) -> list[Interface4or6]:
         return [one for one in (self.ipv4, self.ipv6) if one is not None]
 
-    def refuse_other(self, has: Addresses, subject: str) -> None:
+    def refuse_other(self, has: Addresses, subject: str, hint: str = "") -> None:
         """:raises Conflict: something that is set here is different there."""
         for asked, got in zip(self._words(), has._words(), strict=True):
             if asked is not None and asked != got:
-                raise Conflict(subject, f"has {got or 'no address'} instead of {asked}")
+                raise Conflict(subject, f"has {got or 'no address'} instead of {asked}", hint)
 
     def _words(self) -> tuple[str | None, ...]:
         ips = [str(one) if one else None for one in (self.ipv4, self.ipv6)]
@@ -81,12 +82,14 @@ class Wish:
 
     :param host: this chassis, where the port is bound.
     :param port: id or name of the port to take; None to have one made.
+    :param own_mac: whether the MAC address is the user's wish, and none that Docker made up.
     """
 
     who: Identity
     addresses: Addresses
     host: str
     port: str | None = None
+    own_mac: bool = True
 
 
 class Ports:
@@ -97,9 +100,13 @@ class Ports:
     """
 
     def __init__(
-        self, networks: Networks, yields: Callable[[Client, Resource, Wish], bool]
+        self,
+        networks: Networks,
+        notes: Notes,
+        yields: Callable[[Client, Resource, str], bool],
     ) -> None:
         self._networks = networks
+        self._notes = notes
         self._yields = yields
 
     def get(self, client: Client, wish: Wish) -> tuple[Resource, Addresses]:
@@ -126,6 +133,10 @@ class Ports:
         free = {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": {}}
         try:
             left = client.update("ports", port["id"], **free)
+            own_mac = (port.get("binding:profile") or {}).get(_OWN_MAC)
+            if own_mac:
+                # Neutron changes that of an unbound port only.
+                client.update("ports", port["id"], mac_address=own_mac)
             wanted = tags.without_aliases(left["tags"])
             if wanted != list(left["tags"]):
                 client.retag("ports", port["id"], wanted)
@@ -149,6 +160,13 @@ class Ports:
             old = self.of(client, wish.who.endpoint_id)
             if old:
                 return old[0]
+        noted = self._notes.take(network.id, wish.addresses.mac)
+        if noted is not None:
+            taken = _take_over(client, network, wish, noted)
+            if taken is not None:
+                return taken
+        else:
+            self._refuse_other_network(client, network, wish)
         attributes = _attributes(network, wish)
         try:
             return self._make(client, wish, attributes)
@@ -168,11 +186,18 @@ class Ports:
     def _take(self, client: Client, network: Network, wish: Wish, name: str) -> Resource:
         port = _find(client, network, name)
         subject = f"port {port['name'] or port['id']}"
-        other = port["device_id"] not in ("", wish.who.endpoint_id)
-        if other and not self._yields(client, port, wish):
-            raise Conflict(subject, f"is attached on host {port.get('binding:host_id')}")
-        wish.addresses.refuse_other(addresses_of(port, network), subject)
-        return client.update("ports", port["id"], **_binding(wish, TAKEN))
+        if port["device_id"] not in ("", wish.who.endpoint_id):
+            if not self._yields(client, port, wish.host):
+                raise Conflict(subject, f"is attached on host {port.get('binding:host_id')}")
+            port = client.show("ports", port["id"])
+        self._notes.take(network.id, wish.addresses.mac)
+        made_up = wish.addresses.mac not in (None, port["mac_address"]) and not wish.own_mac
+        wanted = replace(wish.addresses, mac=None) if made_up else wish.addresses
+        has = addresses_of(port, network)
+        wanted.refuse_other(has, subject, f"docker network connect {_flags(has)}")
+        if not made_up:
+            return client.update("ports", port["id"], **_binding(wish, TAKEN))
+        return client.update("ports", port["id"], **_with_mac_of_docker(wish, port))
 
     def _clear_way(
         self, client: Client, network: Network, wish: Wish, error: Error
@@ -184,17 +209,35 @@ class Ports:
 
         :raises Error: a port that is alive is in the way.
         """
-        for port in _holders(client, network, wish.addresses):
+        holders = _holders(client, network, wish.addresses)
+        for port in holders:
             if port["device_id"] == wish.who.endpoint_id:
                 return port
-            if not self._yields(client, port, wish):
+            if _is_reserved(port, wish):
+                taken = _take_over(client, network, wish, port) if len(holders) == 1 else None
+                if taken is not None:
+                    return taken
+                client.delete("ports", port["id"])
+            elif not self._yields(client, port, wish.host):
                 raise type(error)(
                     f"address {_held(port, wish.addresses)}",
                     f"port {port['name'] or port['id']} on host "
                     f"{port.get('binding:host_id') or '(none)'} has it",
-                    "give each host its own part of the subnet: docker network create --ip-range",
+                    _way_out(port),
                 )
         return None
+
+    def _refuse_other_network(self, client: Client, network: Network, wish: Wish) -> None:
+        """:raises Conflict: the pool of the addresses is on another logical network."""
+        ips = {str(one.ip) for one in wish.addresses.ips}
+        other = self._notes.elsewhere(wish.addresses.mac, ips)
+        if other is not None and ips:
+            name = client.show("networks", other)["name"]
+            raise Conflict(
+                f"address {', '.join(sorted(ips))}",
+                f"is of logical network {name}, while the Docker network is on {network.name}",
+                f"docker network create with -o {NETWORK}={name} beside the same --ipam-opt",
+            )
 
 
 def addresses_of(port: Resource, network: Network) -> Addresses:
@@ -215,6 +258,35 @@ def undoing(what: str) -> Iterator[None]:
         yield
     except Error as error:
         log.warning("%s may be left behind: %s", what, error)
+
+
+def _is_reserved(port: Resource, wish: Wish) -> bool:
+    mine = port.get("binding:host_id") == wish.host
+    return bool(mine and port["device_owner"] == owners.RESERVED)
+
+
+def _take_over(client: Client, network: Network, wish: Wish, port: Resource) -> Resource | None:
+    """Make a reserved port the endpoint's; None if it is gone or was for another MAC address."""
+    wanted = wish.addresses
+    if wanted.mac and wanted.mac != port["mac_address"]:
+        return None
+    attributes = {"name": wish.who.endpoint_id[:12], **_binding(wish, MADE)}
+    if addresses_in(port) != {str(one.ip) for one in wanted.ips}:
+        attributes["fixed_ips"] = [_fixed(network, one) for one in wanted.ips]
+    try:
+        return client.update("ports", port["id"], **attributes)
+    except PortNotFound:
+        return None
+
+
+def _with_mac_of_docker(wish: Wish, port: Resource) -> dict[str, Any]:
+    """To take a port where Docker made up a MAC address and does not let the driver choose it: the
+    port's own is kept for when the endpoint goes.
+    """
+    binding = _binding(wish, TAKEN)
+    own = (port.get("binding:profile") or {}).get(_OWN_MAC, port["mac_address"])
+    binding["binding:profile"][_OWN_MAC] = own
+    return {"mac_address": wish.addresses.mac, **binding}
 
 
 def _attributes(network: Network, wish: Wish) -> dict[str, Any]:
@@ -281,6 +353,16 @@ def _holders(client: Client, network: Network, wanted: Addresses) -> list[Resour
         for port in client.query("ports", network_id=network.id, **one):
             found[port["id"]] = port
     return list(found.values())
+
+
+def _flags(has: Addresses) -> str:
+    return " ".join(f"{'--ip6' if one.version == 6 else '--ip'} {one.ip}" for one in has.ips)
+
+
+def _way_out(port: Resource) -> str:
+    if not port["device_id"] and not port["device_owner"]:
+        return f"docker network connect --driver-opt {PORT}={port['name'] or port['id']}"
+    return "docker network create --ipam-driver openvswitch, or each host its own --ip-range"
 
 
 def _held(port: Resource, wanted: Addresses) -> str:

@@ -16,9 +16,10 @@ _HOLDER = "docker:"
 _MTU = ":mtu="
 _AT = ":at="
 _ALIAS = "alias:"
+_POOL = {True: ":pool=", False: ":lent="}
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
-_HOST_LENGTH = 16
+_HOST_LENGTH = 12
 
 
 def of(network_id: str) -> str:
@@ -61,6 +62,24 @@ def held_somewhere(tags: Sequence[str]) -> list[str]:
 def short(network_id: str) -> str:
     """As much of a NetworkID as a tag keeps."""
     return network_id[:_ID_LENGTH]
+
+
+def with_pool(network_id: str, host: str, *, made: bool) -> str:
+    """The tag of a Docker network whose addresses this driver gives out, on that host.
+
+    :param made: whether the logical network was made for its pool.
+    """
+    return f"{of(network_id)}{_ending(host, made=made)}"
+
+
+def has_pool(tags: Iterable[str], host: str, *, made: bool) -> bool:
+    """Whether some Docker network of a host has such a tag."""
+    ending = _ending(host, made=made)
+    return any(tag.startswith(_HOLDER) and tag.endswith(ending) for tag in tags)
+
+
+def _ending(host: str, *, made: bool) -> str:
+    return _POOL[made] + _digest(host)
 
 
 def belonging(tags: Iterable[str], network_id: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The bodies of libnetwork's remote driver protocol (moby daemon/libnetwork/drivers/remote/api).
+"""The bodies of libnetwork's remote protocols (moby daemon/libnetwork/{drivers,ipams}/remote/api).
 
 What Docker leaves out or sends as null is an empty value here; keys that are not known are
 ignored, as newer engines send more. Replies are plain dicts, made where they are answered.
@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyAddress,
     IPvAnyInterface,
     IPvAnyNetwork,
     StringConstraints,
@@ -37,6 +38,7 @@ def _or_none(value: Any) -> Any:
 
 Map = Annotated[dict[str, Any], BeforeValidator(_or_empty_map)]
 Cidr = Annotated[IPvAnyInterface | None, BeforeValidator(_or_none)]
+Address = Annotated[IPvAnyAddress | None, BeforeValidator(_or_none)]
 Pool = Annotated[IPvAnyNetwork | None, BeforeValidator(_or_none)]
 Mac = Annotated[
     Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$")] | None,
@@ -58,6 +60,9 @@ class IPAMData(Body):
     address_space: str = Field("", alias="AddressSpace")
     pool: Pool = Field(None, alias="Pool")
     gateway: Cidr = Field(None, alias="Gateway")
+    aux_addresses: Annotated[dict[str, IPvAnyInterface], BeforeValidator(_or_empty_map)] = Field(
+        {}, alias="AuxAddresses"
+    )
 
 
 Pools = Annotated[list[IPAMData], BeforeValidator(_or_empty_list)]
@@ -99,3 +104,25 @@ class CreateEndpoint(EndpointBody):
 class Join(EndpointBody):
     sandbox_key: str = Field("", alias="SandboxKey")
     options: Map = Field({}, alias="Options")
+
+
+class RequestPool(Body):
+    """``pool`` None is for the driver to choose; ``sub_pool`` is Docker's ``--ip-range``."""
+
+    pool: Pool = Field(None, alias="Pool")
+    sub_pool: Pool = Field(None, alias="SubPool")
+    options: Map = Field({}, alias="Options")
+    v6: bool = Field(False, alias="V6")
+
+
+class PoolBody(Body):
+    pool_id: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(alias="PoolID")
+
+
+class RequestAddress(PoolBody):
+    address: Address = Field(None, alias="Address")
+    options: Map = Field({}, alias="Options")
+
+
+class ReleaseAddress(PoolBody):
+    address: IPvAnyAddress = Field(alias="Address")

@@ -10,8 +10,9 @@ import pytest
 from ovn_integrate.driver import engine, links, tags, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.gc import ADDRESS, Inventory, strays
+from ovn_integrate.driver.gc import Inventory, strays
 from ovn_integrate.driver.links import Attached
+from ovn_integrate.driver.owners import RESERVED
 from ovn_integrate.driver.ports import MADE
 
 HOST = "chassis-1"
@@ -88,7 +89,7 @@ def test_links_of_others_are_not_ours() -> None:
 def test_an_address_is_held_for_as_long_as_docker_may_want_it(taken: str) -> None:
     have = Inventory(
         HOST,
-        ports=[port("p", "", ADDRESS)],
+        ports=[port("p", "", RESERVED)],
         gateways=frozenset({"10.0.0.9"} if taken == "gateway" else ()),
     )
     known = Known(addresses=frozenset({"10.0.0.9"} if taken == "known" else ()))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ovn_integrate import netlink, servers
-from ovn_integrate.driver import app, calls, gc, links
+from ovn_integrate.driver import app, calls, gc, links, owners
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.networks import Networks
@@ -180,11 +180,14 @@ def test_other_hosts_and_other_owners_keep_their_ports(
     kept = [
         {"device_id": new_id(), "device_owner": MADE, "binding:host_id": "chassis-2"},
         {"device_id": new_id(), "device_owner": "compute:nova", "binding:host_id": CHASSIS},
-        {"device_owner": gc.ADDRESS, "binding:host_id": "chassis-2"},
+        {"device_owner": owners.RESERVED, "binding:host_id": "chassis-2"},
     ]
     ports = [host.neutron.create("ports", network_id=network["id"], **one) for one in kept]
     gone = host.neutron.create(
-        "ports", network_id=network["id"], device_owner=gc.ADDRESS, **{"binding:host_id": CHASSIS}
+        "ports",
+        network_id=network["id"],
+        device_owner=owners.RESERVED,
+        **{"binding:host_id": CHASSIS},
     )
     assert collect(collector(knows(lan))) == [gc.PORT]
     assert {one["id"] for one in host.neutron.query("ports")} == {one["id"] for one in ports}
