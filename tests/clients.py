@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.cache import made_once
 
 _DATA = Path(__file__).parent / "data"
 
@@ -42,18 +42,12 @@ def _environment(name: str, source: Path, install: Callable[[Path, Path], None])
     for file in sorted(source.iterdir()):
         if file.is_file():
             digest.update(file.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ovn-integrate-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / f"{name}-{digest.hexdigest()[:12]}"
-    stamp = folder / "complete"
-    with (cache / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            _run(sys.executable, "-m", "venv", str(folder))
-            install(folder, source)
-            stamp.touch()
-    return folder
+
+    def make(folder: Path) -> None:
+        _run(sys.executable, "-m", "venv", str(folder))
+        install(folder, source)
+
+    return made_once(name, digest.hexdigest(), make)
 
 
 def _run(*argv: str) -> None:

@@ -1,19 +1,46 @@
-"""The lab for tests: one for the whole run, skipped (or failed) where it cannot be had."""
+"""The lab for tests: one a suite for the whole run, skipped (or failed) where it cannot be had."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
+from . import suite
 from .lab import Lab, lab_ready
+
+_passed: Counter[str] = Counter()
 
 
 @cache
-def _obstacle() -> str | None:
-    return lab_ready()
+def _obstacle(name: str) -> str | None:
+    return lab_ready(name)
+
+
+def _chosen(config: pytest.Config) -> list[str]:
+    option = config.getoption("suites")
+    if option == "all":
+        return list(suite.NAMES)
+    names = option.split(",") if option else [suite.own_name()]
+    unknown = set(names) - {*suite.NAMES, suite.own_name()}
+    if unknown:
+        raise pytest.UsageError(f"--suites: {', '.join(unknown)}: is none of {suite.NAMES}")
+    return names
+
+
+def _suite_of(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)
+    name = callspec.params.get("lab") if callspec else None
+    return str(name or suite.own_name())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test that uses the lab, once for each suite."""
+    if "lab" in metafunc.fixturenames:
+        metafunc.parametrize("lab", _chosen(metafunc.config), indirect=True, scope="session")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -21,9 +48,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.lab)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what is missing of the suites now: it takes longer than one test may."""
+    if not session.config.option.collectonly:
+        for name in {_suite_of(item) for item in session.items if item.get_closest_marker("lab")}:
+            _obstacle(name)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before any fixture: a machine without the lab skips, unless REQUIRE=lab says it must not."""
-    reason = _obstacle()
+    reason = _obstacle(_suite_of(item))
     if reason is None:
         return
     if "lab" in os.environ.get("REQUIRE", "").split(","):
@@ -31,8 +65,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     pytest.skip(reason)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Count what passed on which suite."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.when == "call" and report.passed:
+        _passed[_suite_of(item)] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, count in _passed.items():
+        versions = suite.get(name).versions
+        terminalreporter.write_line(f"{name} ({versions}): {count} lab tests passed")
+
+
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """One lab for all tests. A host is stopped by the fixture that added it, or lives on."""
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """One lab for all tests of a suite. A host is stopped by the fixture that added it, or lives
+    on."""
+    with Lab(suite.get(request.param)) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def own_lab() -> Iterator[Lab]:
+    """A lab on the machine's own programs, whatever suites were chosen."""
     with Lab() as shared:
         yield shared

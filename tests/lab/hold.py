@@ -5,7 +5,8 @@ other end only the test run has: however that run ends, kill -9 included, the pi
 process ends, and the kernel then kills everything in the PID namespace. (A parent-death signal
 would not do: it follows the *thread* that started the process.)
 
-A program of its own, with nothing of the package imported: `python -I hold.py LAB NAME`.
+A program of its own, with nothing of the package imported:
+`python -I hold.py LAB NAME [LAYERS CHECKOUT INSIDE]`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ EMPTY = (
     "/var/log",
 )
 COPIED = ("/etc", "/var")
+BELOW = ("/dev", "/sys")
 CGROUPS = "/sys/fs/cgroup"
 OWN = Path("/run/lab")
 
@@ -50,6 +52,37 @@ def copy_on_write(lab: str, folder: str) -> None:
     work.mkdir(parents=True)
     layers = f"lowerdir={folder},upperdir={upper},workdir={work}"
     mount("-t", "overlay", "-o", layers, lab, folder)
+
+
+def enter_folder(lab: str, layers: str, checkout: str, inside: str) -> None:
+    """Make these folders, with a layer of this host's own above them, the root.
+
+    Of the mount namespace, not of a process as chroot does: nsenter would leave that, and Docker
+    makes its images under a root that is a mount ("remount /: invalid argument" otherwise).
+    """
+    mount_tmpfs(lab, "/run")
+    root = OWN / "root"
+    root.mkdir(parents=True)
+    mount_above(lab, layers, root, "root")
+    inner = root / inside.lstrip("/")
+    inner.mkdir(parents=True)
+    mount_above(lab, checkout, inner, "checkout")
+    for name in BELOW:
+        mount("--rbind", name, f"{root}{name}")
+    mount("-t", "proc", "proc", f"{root}/proc")
+    os.chdir(root)
+    subprocess.run(["pivot_root", ".", "mnt"], check=True)
+    subprocess.run(["umount", "--lazy", "/mnt"], check=True)
+
+
+def mount_above(lab: str, lower: str, target: Path, name: str) -> None:
+    """The folders `lower` at `target`; what the host writes there stays in its own layer."""
+    upper, work = OWN / f"upper-{name}", OWN / f"work-{name}"
+    upper.mkdir()
+    work.mkdir()
+    mount(
+        "-t", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", lab, str(target)
+    )
 
 
 def mount_folders(lab: str) -> None:
@@ -91,9 +124,11 @@ def name_host(name: str) -> None:
     subprocess.run(["hostname", name], check=True)
 
 
-def main(lab: str, name: str) -> None:
+def main(lab: str, name: str, *folder: str) -> None:
     # Still the /proc of the namespace outside, so this is the number that nsenter needs.
     pid = os.readlink("/proc/self")
+    if folder:
+        enter_folder(lab, *folder)
     mount_folders(lab)
     mount("-t", "proc", "proc", "/proc")
     mount_sys()

@@ -11,6 +11,7 @@ from pathlib import Path
 from .command import ENVIRONMENT, CommandError, Done, Process, run
 from .holder import Holder
 from .image import IMAGE, image_tar
+from .suite import CHECKOUT, Suite
 from .waiting import wait_for
 
 NAMESPACES = ("--net", "--mount", "--uts", "--pid")
@@ -24,18 +25,26 @@ DOCKER_LOG = "/run/lab/dockerd.log"
 class Host:
     """Made by `Lab.add_host`. Every program inside finds its default paths, private to the host.
 
+    :ivar suite: whose programs run inside.
     :ivar pid: the first process, as seen from outside.
     :ivar address: the host's address on the underlay.
     """
 
-    def __init__(self, lab: str, name: str, address: str, prefix: int, kept_open: int) -> None:
+    def __init__(
+        self, lab: str, name: str, address: str, prefix: int, kept_open: int, suite: Suite
+    ) -> None:
         self.name = name
         self.address = address
+        self.suite = suite
         self._lab = lab
         self._prefix = prefix
         self._children: list[Process] = []
         self._dockerd: Process | None = None
-        self._holder = Holder(NAMESPACES, [sys.executable, "-I", str(HOLD), lab, name], kept_open)
+        hold = [sys.executable, "-I", str(HOLD), lab, name]
+        if suite.layers:
+            layers = ":".join(map(str, suite.layers))
+            hold += [layers, str(CHECKOUT), str(suite.checkout)]
+        self._holder = Holder(NAMESPACES, hold, kept_open)
         self.pid = self._holder.pid
 
     def __repr__(self) -> str:
@@ -44,7 +53,7 @@ class Host:
     @property
     def program(self) -> str:
         """The Python that has the program under test: ``program -m ovn_integrate``."""
-        return sys.executable
+        return str(self.suite.program)
 
     @property
     def running(self) -> bool:
@@ -92,6 +101,11 @@ class Host:
         self._children.append(process)
         return process
 
+    def reach(self, *argv: str, env: Mapping[str, str] | None = None) -> Done:
+        """Run a command of the machine's own, with this host's network alone."""
+        enter = ["nsenter", f"--target={self.pid}", "--net", "--"]
+        return run([*enter, *argv], shown=f"{self.name}$ {shlex.join(argv)}", env=env)
+
     def read(self, path: str) -> str:
         return self.run("cat", path).stdout
 
@@ -102,8 +116,7 @@ class Host:
         timeout: float = 60,
         env: Mapping[str, str] | None = None,
     ) -> Done:
-        """Run the program under test, as installed for the Python that runs the tests."""
-        path = f"{Path(sys.executable).parent}:{ENVIRONMENT['PATH']}"
+        """Run the program under test, with the suite's Python that has it."""
         return self.run(
             self.program,
             "-m",
@@ -111,14 +124,17 @@ class Host:
             *arguments,
             check=check,
             timeout=timeout,
-            env={"PATH": path, **(env or {})},
+            env={"PATH": self._path, **(env or {})},
         )
 
     def script(self, name: str, *arguments: str, timeout: float = 60) -> Done:
         """Run a script of this checkout, with the program under test on its PATH."""
-        path = f"{Path(sys.executable).parent}:{ENVIRONMENT['PATH']}"
-        script = Path(__file__).parents[2] / "scripts" / name
-        return self.run(str(script), *arguments, timeout=timeout, env={"PATH": path})
+        script = self.suite.checkout / "scripts" / name
+        return self.run(str(script), *arguments, timeout=timeout, env={"PATH": self._path})
+
+    @property
+    def _path(self) -> str:
+        return f"{self.suite.program.parent}:{ENVIRONMENT['PATH']}"
 
     def start_nic(self) -> None:
         """Bring the underlay NIC up, with the host's address."""

@@ -12,43 +12,60 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from . import suite
 from .cgroups import folders
 from .command import ENVIRONMENT, CommandError, run
 from .holder import Holder
 from .host import NIC, OVS_CTL, Host
 from .image import BUSYBOX
+from .suite import Suite
 
 # Private to the lab's namespaces: it may be in use on the machine, or in a second lab.
 UNDERLAY = ipaddress.IPv4Network("10.99.0.0/24")
 FABRIC = "fabric"
 PREFIX = "ovnlab-"
+TOOLS = ("unshare", "nsenter", "setpriv", "ip", "ethtool", str(BUSYBOX))
 PROGRAMS = (
-    *("unshare", "nsenter", "setpriv", "ip", "ethtool"),
     *("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", OVS_CTL),
     *("ovn-nbctl", "ovn-sbctl", "ovn-northd", "ovn-controller"),
-    *("dockerd", "docker", str(BUSYBOX)),
+    *("dockerd", "docker"),
 )
 
 
-def lab_ready() -> str | None:
-    """Why this machine cannot run the lab; None if it can."""
+def lab_ready(name: str | None = None) -> str | None:
+    """Why this machine cannot run the lab; None if it can.
+
+    :param name: of the suite that hosts are to run on; its folders are made if they are missing.
+    """
+    own = name in (None, suite.own_name())
     if os.geteuid() != 0:
         return "the lab needs root"
     search = ENVIRONMENT["PATH"]
-    missing = [name for name in PROGRAMS if shutil.which(name, path=search) is None]
+    needed = (*TOOLS, *(PROGRAMS if own else ("debootstrap",)))
+    missing = [program for program in needed if shutil.which(program, path=search) is None]
     if missing:
         return f"the lab needs programs that are not installed: {', '.join(missing)}"
     try:
         run(["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "true"])
     except CommandError as error:
         return f"the lab needs namespaces: {error}"
+    return None if own else _folder_obstacle(str(name))
+
+
+def _folder_obstacle(name: str) -> str | None:
+    try:
+        suite.get(name)
+    except (CommandError, OSError) as error:
+        return f"the lab cannot make a folder of {name}: {error}"
     return None
 
 
 class Lab:
     """Hosts that reach each other. When it is closed, or its process killed, all of it is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: Suite | None = None) -> None:
+        """:param system: whose programs the hosts run; the machine's own if not given."""
+        self.suite = system or suite.own()
         self.name = f"{PREFIX}{secrets.token_hex(3)}"
         self.hosts: dict[str, Host] = {}
         self._numbers = itertools.count(1)
@@ -76,7 +93,7 @@ class Lab:
             raise ValueError(f"the lab has a host {name} already")
         number = next(self._numbers)
         address = str(UNDERLAY[number])
-        host = Host(self.name, name, address, UNDERLAY.prefixlen, self._kept_open)
+        host = Host(self.name, name, address, UNDERLAY.prefixlen, self._kept_open, self.suite)
         self.hosts[name] = host
         # Made inside the fabric and with its end already in the host: the pair is never on the
         # machine itself, and dies with either namespace.

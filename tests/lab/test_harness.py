@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from . import CommandError, Host, Lab, lab_ready, remains, wait_for
+from .suite import CHECKOUT
 
 # It waits on its input so as not to outlive these tests, should they be the ones killed.
 ENDLESS = """
@@ -84,13 +86,32 @@ def test_each_host_has_its_own_name_processes_and_open_vswitch(pair: tuple[Host,
     assert pair[0].run("pgrep", "-c", "ovs-vswitchd").stdout.strip() == "1"
 
 
+def test_a_host_runs_the_programs_of_its_suite_and_sees_no_others(
+    pair: tuple[Host, Host],
+) -> None:
+    left, _ = pair
+    vswitch = left.run("ovs-vsctl", "get", "Open_vSwitch", ".", "ovs_version").stdout
+    ovn = left.run("ovn-controller", "--version").stdout.split()[1]
+    docker = left.run("dockerd", "--version").stdout.split()[2].split("+")[0].strip(",")
+    script = "import sys; print('{}.{}'.format(*sys.version_info))"
+    python = left.run(left.program, "-c", script).stdout.strip()
+    assert left.suite.versions == (
+        f"Open vSwitch {json.loads(vswitch)}, OVN {ovn}, Docker {docker}, Python {python}"
+    )
+    mounts = left.read("/proc/self/mountinfo").splitlines()
+    assert len([line for line in mounts if line.split()[4] == "/"]) == 1
+    inside = left.run("test", "-e", str(CHECKOUT), check=False).returncode == 0
+    assert inside is (left.suite.checkout == CHECKOUT)
+
+
 def test_what_a_host_writes_stays_in_it(pair: tuple[Host, Host]) -> None:
     left, right = pair
     for path in ("/etc/lab-was-here", "/var/lib/lab-was-here", "/run/docker/plugins/lab.spec"):
         left.run("mkdir", "-p", str(Path(path).parent))
         left.run("tee", path, input="left")
         assert left.read(path) == "left"
-        assert not Path(path).exists()
+        for root in (Path("/"), *left.suite.layers):
+            assert not (root / path.lstrip("/")).exists()
         assert right.run("cat", path, check=False).returncode != 0
 
 
@@ -159,3 +180,12 @@ def test_nothing_is_left_of_a_killed_run() -> None:
 def test_a_machine_that_cannot_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert lab_ready() == "the lab needs root"
+
+
+def test_a_suite_that_cannot_be_made_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    reason = lab_ready("no-suite")
+    assert reason is not None
+    assert "debootstrap" in reason

@@ -116,10 +116,10 @@ def _neutron(path: Cluster) -> Any:
     def run(*words: str) -> str:
         if words[0].endswith("-list"):
             env = {"OS_URL": url, "OS_AUTH_STRATEGY": "noauth"}
-            return path.first.run(command, *words, env=env).stdout
+            return path.first.reach(command, *words, env=env).stdout
         said = ("--tenant-id", "admin") if words[0].endswith("-create") else ()
         options = (f"--os-url={url}", "--os-auth-strategy=noauth")
-        return path.first.run(command, *words, *said, *options).stdout
+        return path.first.reach(command, *words, *said, *options).stdout
 
     return run
 

@@ -18,8 +18,8 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "quickstart"
 
 
 @pytest.fixture
-def bare(lab: Lab) -> Iterator[Host]:
-    host = lab.add_host("bare")
+def bare(own_lab: Lab) -> Iterator[Host]:
+    host = own_lab.add_host("bare")
     yield host
     host.stop()
 
