@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -10,6 +11,7 @@ from functools import cache
 import pytest
 
 from . import suite
+from .command import ENVIRONMENT
 from .lab import Lab, lab_ready
 
 _passed: Counter[str] = Counter()
@@ -57,12 +59,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before any fixture: a machine without the lab skips, unless REQUIRE=lab says it must not."""
-    reason = _obstacle(_suite_of(item))
+    reason = _obstacle(_suite_of(item)) or _missing(item)
     if reason is None:
         return
     if "lab" in os.environ.get("REQUIRE", "").split(","):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def _missing(item: pytest.Item) -> str | None:
+    """What a test needs beside the lab and this machine has not."""
+    wanted = [name for marker in item.iter_markers("needs") for name in marker.args]
+    search = ENVIRONMENT["PATH"]
+    missing = [name for name in wanted if shutil.which(name, path=search) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
 
 
 @pytest.hookimpl(hookwrapper=True)

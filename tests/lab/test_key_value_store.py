@@ -16,12 +16,14 @@ from .image import BUSYBOX
 from .lab import Lab
 from .waiting import wait_for
 
+pytestmark = pytest.mark.needs("etcd")
+
 STORE = 2379
 
 
 @pytest.fixture(scope="module")
-def shared(lab: Lab) -> Iterator[Cluster]:
-    central, first, second = (lab.add_host(f"kv-{part}") for part in ("c", "1", "2"))
+def shared(own_lab: Lab) -> Iterator[Cluster]:
+    central, first, second = (own_lab.add_host(f"kv-{part}") for part in ("c", "1", "2"))
     try:
         serve(central)
         start_etcd(central)
