@@ -1,4 +1,4 @@
-"""``network create|list|show|delete``."""
+"""``network create|list|show|attach|detach|delete``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
-from ovn_integrate.driver import logical
+from ovn_integrate.driver import host_network, logical
 
 
 @click.group()
@@ -43,11 +43,45 @@ def show(app: App, name: str, form: str) -> None:
 
 @verb()
 @click.argument("name")
+@click.option("--as", "docker_name", metavar="NAME", help="For Docker.  [default: the same]")
+@click.option("--internal", is_flag=True, help="Without a way out.")
+@click.option(
+    "--opt", "options", multiple=True, metavar="KEY=VALUE", help="For the driver. Can be repeated."
+)
+def attach(
+    app: App,
+    name: str,
+    docker_name: str | None,
+    internal: bool,
+    options: tuple[str, ...],
+    form: str,
+) -> None:
+    """Make the Docker network of this host for a logical network."""
+    docker_name = docker_name or name
+    changed = host_network.attach(app.neutron(), name, docker_name, options, internal=internal)
+    output.outcome(
+        changed,
+        f"network {name}: attached, docker run --network {docker_name}",
+        f"network {name}: attached already",
+        form,
+    )
+
+
+@verb()
+@click.argument("name")
+def detach(app: App, name: str, form: str) -> None:
+    """Remove the Docker network of this host for a logical network, which stays."""
+    changed = host_network.detach(app.neutron(), name)
+    output.outcome(changed, f"network {name}: detached", f"network {name}: not attached", form)
+
+
+@verb()
+@click.argument("name")
 def delete(app: App, name: str, form: str) -> None:
     """Delete a logical network that has no ports."""
     deleted = logical.delete_network(app.neutron(), name)
     output.outcome(deleted, f"network {name}: deleted", f"network {name}: not there", form)
 
 
-for _verb in (create, list_, show, delete):
+for _verb in (create, list_, show, attach, detach, delete):
     network.add_command(_verb)

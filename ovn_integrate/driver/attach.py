@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ovn_integrate import runner
-from ovn_integrate.driver import tags
+from ovn_integrate.driver import engine, host_network
 from ovn_integrate.driver.logical import find_port
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import PORT
 from ovn_integrate.errors import CommandFailed, Conflict, NotFound
 
-_TIMEOUT = 60.0
 _NO_SUBNET = "user configured subnets"  # in moby daemon/container_operations.go
 
 
@@ -27,7 +25,7 @@ def attach(client: Client, container: str, name: str) -> bool:
     :raises NotFound: no such container here, or no Docker network for this logical network.
     """
     port, network = find_port(client, name)
-    docker_network = _docker_network(network)
+    docker_network = host_network.get(network)
     endpoint = _endpoint(container, docker_network["Name"])
     if endpoint and endpoint == port["device_id"]:
         return False
@@ -39,7 +37,7 @@ def attach(client: Client, container: str, name: str) -> bool:
         raise Conflict(f"port {name}", f"is attached on host {port['binding:host_id']}")
     words = ["--driver-opt", f"{PORT}={port['id']}", *_addresses(docker_network, port)]
     try:
-        _docker("network", "connect", *words, docker_network["Name"], container)
+        engine.run("network", "connect", *words, docker_network["Name"], container)
     except CommandFailed as error:
         if _NO_SUBNET not in error.what:
             raise
@@ -55,33 +53,18 @@ def attach(client: Client, container: str, name: str) -> bool:
 def detach(client: Client, container: str, name: str) -> bool:
     """Detach a container from the port ``PORT.NETWORK``, which stays; False when it has it not."""
     port, network = find_port(client, name)
-    docker_network = _docker_network(network)
+    docker_network = host_network.get(network)
     endpoint = _endpoint(container, docker_network["Name"])
     if not endpoint or endpoint != port["device_id"]:
         return False
-    _docker("network", "disconnect", docker_network["Name"], container)
+    engine.run("network", "disconnect", docker_network["Name"], container)
     return True
-
-
-def _docker_network(network: Resource) -> dict[str, Any]:
-    ids = _docker("network", "ls", "--no-trunc", "--filter", "driver=openvswitch", "-q").split()
-    for one in ids:
-        if tags.of(one) in network["tags"] or one == network["name"]:
-            found: dict[str, Any] = json.loads(_docker("network", "inspect", one))[0]
-            return found
-    name = network["name"]
-    raise NotFound(
-        f"network {name}",
-        "has no Docker network on this host",
-        "docker network create -d openvswitch --ipam-driver openvswitch --subnet CIDR --ipam-opt "
-        f"ovn.network={name} -o ovn.network={name} {name}",
-    )
 
 
 def _endpoint(container: str, docker_network: str) -> str:
     """The id of a container's endpoint on a Docker network; empty when it has none."""
     try:
-        inspected = json.loads(_docker("container", "inspect", container))[0]
+        inspected = json.loads(engine.run("container", "inspect", container))[0]
     except CommandFailed as error:
         raise NotFound(f"container {container}", "is not on this host", error.what) from None
     endpoint = inspected["NetworkSettings"]["Networks"].get(docker_network) or {}
@@ -98,7 +81,3 @@ def _addresses(docker_network: dict[str, Any], port: Resource) -> list[str]:
         address = fixed["ip_address"]
         words += ["--ip6" if ":" in address else "--ip", address]
     return words
-
-
-def _docker(*words: str) -> str:
-    return runner.run(["docker", *words], timeout=_TIMEOUT)

@@ -14,6 +14,9 @@ from typing import Any
 from ovn_integrate import paths, runner
 from ovn_integrate.errors import CommandFailed
 
+TIMEOUT = 60.0
+"""Seconds that a command has."""
+
 _ATTEMPTS = 3
 
 
@@ -33,9 +36,6 @@ class Known:
 
 def ask(timeout: float) -> Known:
     """What the engine that calls this host's driver knows now.
-
-    It is asked on its own socket: ``DOCKER_HOST`` or a context may lead to another host's engine,
-    to which all endpoints of this one are unknown.
 
     :param timeout: seconds for each of two questions.
     :raises CommandFailed: it does not answer.
@@ -77,8 +77,8 @@ def _reserved(network: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _inspect(timeout: float) -> list[dict[str, Any]]:
-    ids = _docker("ls", "--no-trunc", "--quiet", timeout=timeout).split()
-    inspected = _docker("inspect", *ids, timeout=timeout)
+    ids = run("network", "ls", "--no-trunc", "--quiet", timeout=timeout).split()
+    inspected = run("network", "inspect", *ids, timeout=timeout)
     try:
         networks: list[dict[str, Any]] = json.loads(inspected)
     except ValueError as error:
@@ -86,6 +86,12 @@ def _inspect(timeout: float) -> list[dict[str, Any]]:
     return networks
 
 
-def _docker(*words: str, timeout: float) -> str:
+def run(*words: str, timeout: float = TIMEOUT) -> str:
+    """What the command ``docker`` prints, asked of the engine that calls this host's driver.
+
+    :raises CommandFailed: it is missing, failed, or took longer than ``timeout`` seconds.
+    """
+    # Its own socket: DOCKER_HOST or a context may lead to another host's engine, to which all
+    # endpoints of this one are unknown.
     host = f"unix://{paths.docker_socket()}"
-    return runner.run(["docker", "--host", host, "network", *words], timeout=timeout)
+    return runner.run(["docker", "--host", host, *words], timeout=timeout)

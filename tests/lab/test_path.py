@@ -155,6 +155,32 @@ def test_a_port_keeps_its_addresses_from_one_container_to_the_next(path: Cluster
     host.cli("network", "delete", "foo")
 
 
+@pytest.mark.usefixtures("unchanged")
+def test_a_logical_network_is_attached_to_a_host_and_detached(path: Cluster) -> None:
+    path.first.cli("network", "create", "dual", "--subnet", "10.6.0.0/24", "--subnet", "fd06::/64")
+    for host in path.hosts:
+        for changed in (True, False):
+            words = ("network", "attach", "dual", "--as", "blue", "-o", "json")
+            assert json.loads(host.cli(*words).stdout) == {"changed": changed}
+        run_container(host, f"on-{host.name}", "blue")
+    first, second = (f"on-{host.name}" for host in path.hosts)
+    found = json.loads(path.second.docker("inspect", second))[0]["NetworkSettings"]["Networks"]
+    for key in ("IPAddress", "GlobalIPv6Address"):
+        ping(path.first, first, found["blue"][key])
+
+    refused = path.first.cli("network", "detach", "dual", check=False)
+    assert refused.returncode == 6
+    assert f"has containers: {first}" in refused.stderr
+    refused = path.first.cli("network", "attach", "nowhere", check=False)
+    assert refused.returncode == 5
+    for host in path.hosts:
+        host.docker("rm", "-f", f"on-{host.name}")
+        for changed in (True, False):
+            words = ("network", "detach", "dual", "-o", "json")
+            assert json.loads(host.cli(*words).stdout) == {"changed": changed}
+    path.first.cli("network", "delete", "dual")
+
+
 def test_up_again_is_already_so_and_show_has_the_tunnel(path: Cluster) -> None:
     host = path.first
     words = ("up", "--ipam", path.central.address, "--tep", host.address, "-o", "json")
