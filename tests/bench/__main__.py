@@ -24,7 +24,8 @@ from .report import Results
 from .stats import figures, spread
 
 _VERBS = "set-tep"
-_DEFAULT = (FLOOR, OURS, SHIPPED, _VERBS)
+_RUNS = "docker-run"
+_DEFAULT = (FLOOR, OURS, SHIPPED, _VERBS, _RUNS)
 _COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
 
 
@@ -63,7 +64,7 @@ _COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
     metavar="NAME[,NAME...]",
     default=",".join(_DEFAULT),
     show_default=True,
-    help=f"Of {', '.join([*CONTENDERS, _VERBS])}.",
+    help=f"Of {', '.join([*CONTENDERS, _VERBS, _RUNS])}.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def bench(
@@ -83,7 +84,9 @@ def bench(
     with Lab() as lab:
         if _VERBS in names:
             _measure_verbs(lab, results, rounds * _COMMAND_ROUNDS)
-        stands = _set_up(lab, [name for name in names if name != _VERBS], networks, results)
+        if _RUNS in names:
+            _measure_runs(lab, results, rounds * _COMMAND_ROUNDS)
+        stands = _set_up(lab, [name for name in names if name in CONTENDERS], networks, results)
         plan = _Plan(stands, rounds, endpoints)
         if stands:
             results.environment.update(arena.versions(stands[0].host))
@@ -129,7 +132,7 @@ class _Plan:
 def _chosen(only: str) -> list[str]:
     names = [name for name in only.split(",") if name]
     for name in names:
-        if name not in (*CONTENDERS, _VERBS):
+        if name not in (*CONTENDERS, _VERBS, _RUNS):
             raise click.BadParameter(f"{name!r} is unknown", param_hint="--only")
     return list(dict.fromkeys(names))
 
@@ -153,7 +156,15 @@ def _measure_verbs(lab: Lab, results: Results, rounds: int) -> None:
     host.start_ovs()
     times: dict[str, list[float]] = arena.run_json(host, "verbs", str(rounds), timeout=300)
     host.stop()
-    results.commands = {name: spread(taken) for name, taken in times.items()}
+    results.commands |= {name: spread(taken) for name, taken in times.items()}
+
+
+def _measure_runs(lab: Lab, results: Results, rounds: int) -> None:
+    _say(f"{_RUNS}: {rounds} rounds")
+    host = lab.add_host("runs")
+    times = arena.run_containers(host, rounds)
+    host.stop()
+    results.commands |= {name: spread(taken) for name, taken in times.items()}
 
 
 def _environment() -> dict[str, str]:

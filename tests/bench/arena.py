@@ -12,6 +12,7 @@ from typing import Any
 from tests.lab import Host, Lab, wait_for
 
 from . import shipped
+from .contender import POOL
 from .load import Pass
 from .worker import Task
 
@@ -91,6 +92,18 @@ def run_json(host: Host, module: str, *arguments: str, timeout: float) -> Any:
     """What a module of this package says, in JSON, when it runs inside a host."""
     words = (sys.executable, "-m", f"{__package__}.{module}", *arguments)
     return json.loads(host.run(*words, env=_ENVIRONMENT, timeout=timeout).stdout)
+
+
+def run_containers(host: Host, rounds: int) -> dict[str, list[float]]:
+    """How long whole containers take on a host that has everything."""
+    host.start_ovs()
+    host.start_docker()
+    host.load_image()
+    host.cli("--timeout", _PATIENCE, "up", "--all-in-one")
+    host.cli("network", "create", "runs", "--subnet", str(POOL))
+    host.cli("network", "attach", "runs")
+    times: dict[str, list[float]] = run_json(host, "runs", str(rounds), "runs", timeout=600)
+    return times
 
 
 def versions(host: Host) -> dict[str, str]:

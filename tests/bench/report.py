@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from tabulate import tabulate
 
+from . import runs
 from .arena import CONTENDERS, FLOOR, OURS, SHIPPED
 from .goals import Goal, Measured, goals
 from .stats import STEPS, Figures, Spread
@@ -98,12 +99,9 @@ def _errors(by_name: dict[str, Figures]) -> Iterator[str]:
 
 def _commands(commands: dict[str, Spread]) -> str:
     rows = [[name, _milliseconds(one)] for name, one in commands.items()]
-    rows.append(
-        [
-            f"{SET_TEP} / {OVS_VSCTL}",
-            _ratio(commands[SET_TEP].p50, commands[OVS_VSCTL].p50),
-        ]
-    )
+    for one, other in ((SET_TEP, OVS_VSCTL), (runs.OURS, runs.BRIDGE)):
+        if one in commands and other in commands:
+            rows.append([f"{one} / {other}", _ratio(commands[one].p50, commands[other].p50)])
     return tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=("left", "right"))
 
 
