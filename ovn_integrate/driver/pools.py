@@ -172,7 +172,11 @@ def _subnets_of(client: Client, network_id: str) -> list[dict[str, str]]:
 
 
 def _named(client: Client, subnet_id: str) -> Place:
-    return Place(client.show("subnets", subnet_id)["network_id"], subnet_id)
+    try:
+        return Place(client.show("subnets", subnet_id)["network_id"], subnet_id)
+    except SubnetNotFound as error:
+        hint = "docker network rm the network and make it anew"
+        raise SubnetNotFound(f"subnet {subnet_id}", "does not exist any more", hint) from error
 
 
 def _lent(client: Client, id: PoolId, host: str) -> Place:
