@@ -85,6 +85,8 @@ class Driver:
         if asked.network is not None:
             self._networks.adopt(self._client(), body.network_id, asked, pools, host)
         elif not by_null:
+            if host is not None:
+                self._pools.refuse_forgotten(pool.cidr for pool in pools)
             self._networks.make(self._client(), body.network_id, asked, pools, host)
         return {}
 

@@ -19,6 +19,7 @@ from tests.functional.driver.engine import (
     new_mac,
     pool,
     refused,
+    release,
 )
 
 
@@ -194,7 +195,14 @@ def test_the_option_for_the_network_alone_is_enough(host: Host, foo: dict[str, A
 
 
 def test_the_option_for_ipam_alone_is_not(host: Host, foo: dict[str, Any]) -> None:
-    network = DockerNetwork(host, network="foo", adopt=False).make()
+    network = DockerNetwork(host, network="foo", adopt=False)
+    assert "-o ovn.network=foo" in host.error("NetworkDriver.CreateNetwork", network.body)
+    network.release()
+    assert len(host.neutron.query("networks")) == 1
+    # The same subnet, asked for on no logical network, is another one.
+    own = DockerNetwork(host, "192.168.1.0/24")
+    # As with a driver that was started again between the two calls.
+    network.make()
     mac = new_mac()
     got = address(host, network.pools[0], **{MAC: mac})
     body = {
@@ -203,11 +211,9 @@ def test_the_option_for_ipam_alone_is_not(host: Host, foo: dict[str, Any]) -> No
         "Interface": {"Address": got, "MacAddress": mac},
     }
     assert "-o ovn.network=foo" in host.error("NetworkDriver.CreateEndpoint", body)
-    host.ok(
-        "IpamDriver.ReleaseAddress",
-        {"PoolID": network.pools[0], "Address": got.partition("/")[0]},
-    )
+    release(host, network.pools[0], got)
     network.remove()
+    own.make().remove()
 
 
 def test_gateways(host: Host, foo: dict[str, Any]) -> None:
