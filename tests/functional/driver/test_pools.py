@@ -187,6 +187,12 @@ def test_the_option_for_the_network_alone_is_enough(host: Host, foo: dict[str, A
     assert port["network_id"] == foo["id"]
     end.delete()
     network.remove()
+    own = DockerNetwork(host, "192.168.1.0/24").make()  # of the same PoolID, and not on foo
+    end = own.endpoint()
+    (port,) = host.neutron.query("ports")
+    assert port["network_id"] != foo["id"]
+    end.delete()
+    own.remove()
     elsewhere = DockerNetwork(host)
     elsewhere.body["Options"] = {"com.docker.network.generic": {"ovn.network": "foo"}}
     said = host.error("NetworkDriver.CreateNetwork", elsewhere.body)
