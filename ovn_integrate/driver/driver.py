@@ -111,6 +111,8 @@ class Driver:
         if asked.network is not None:
             self._networks.adopt(self._client(), body.network_id, asked, pools, place)
         elif not by_null:
+            if place.own_pools:
+                self._pools.refuse_forgotten(pool.cidr for pool in pools)
             self._networks.make(self._client(), body.network_id, asked, pools, place)
         return {}
 

@@ -63,7 +63,7 @@ class Ipam:
         if network is not None:
             id = self._pools.on(self._connect(), network, body.pool, version)
         elif body.pool is not None:
-            id = PoolId(body.pool)
+            id = self._pools.given(body.pool)
         else:
             id = self._pools.free(self._connect(), version)
         id = PoolId(id.cidr, body.sub_pool, id.subnet_id)

@@ -78,8 +78,31 @@ class Pools:
 
     def __init__(self) -> None:
         self._places: dict[PoolId, Place] = {}
+        self._asked_on: dict[Network4or6, str | None] = {}
         self._given: deque[Network4or6] = deque(maxlen=_REMEMBERED)
         self._lock = threading.Lock()
+
+    def given(self, cidr: Network4or6) -> PoolId:
+        """The pool of that CIDR, of a network that CreateNetwork is to make."""
+        self._asked_on[cidr] = None
+        return PoolId(cidr)
+
+    def refuse_forgotten(self, cidrs: Iterable[Network4or6]) -> None:
+        """Refuse to make a network for pools that were asked for on one that exists.
+
+        CreateNetwork is not told ``--ipam-opt``, so this is from memory; without it CreateEndpoint
+        finds out.
+
+        :raises Invalid: the option that names the network is missing.
+        """
+        for cidr in cidrs:
+            name = self._asked_on.get(cidr)
+            if name is not None:
+                raise Invalid(
+                    f"subnet {cidr}",
+                    f"was asked for on logical network {name}",
+                    f"docker network create with -o ovn.network={name} beside the --ipam-opt",
+                )
 
     def on(self, client: Client, name: str, pool: Network4or6 | None, version: int) -> PoolId:
         """A subnet of the logical network of that name or id: the one whose CIDR is asked for, or
@@ -105,6 +128,7 @@ class Pools:
                 f"is not on logical network {name}, which has {has}",
                 "leave --subnet out, or give one of these",
             )
+        self._asked_on[cidr] = name
         return PoolId(cidr, subnet_id=found[cidr])
 
     def free(self, client: Client, version: int) -> PoolId:
@@ -119,7 +143,7 @@ class Pools:
             taken += self._given
             cidr = choose(version, taken, here)
             self._given.append(cidr)
-        return PoolId(cidr)
+        return self.given(cidr)
 
     def place(self, client: Client, id: PoolId, host: str) -> Place:
         """Where a pool is.
@@ -172,7 +196,11 @@ def _subnets_of(client: Client, network_id: str) -> list[dict[str, str]]:
 
 
 def _named(client: Client, subnet_id: str) -> Place:
-    return Place(client.show("subnets", subnet_id)["network_id"], subnet_id)
+    try:
+        return Place(client.show("subnets", subnet_id)["network_id"], subnet_id)
+    except SubnetNotFound as error:
+        hint = "docker network rm the network and make it anew"
+        raise SubnetNotFound(f"subnet {subnet_id}", "does not exist any more", hint) from error
 
 
 def _lent(client: Client, id: PoolId, host: str) -> Place:

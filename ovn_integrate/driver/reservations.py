@@ -6,6 +6,9 @@ GetCapabilities wishes for it: by that the second one joins the first on one por
 CreateEndpoint finds it. Without a MAC Docker asks for the gateway and the auxiliary addresses of a
 network (libnetwork ``network.go ipamAllocateVersion``). CreateNetwork is told of those again,
 together with the network that they are for, and it is there that they are set aside (``setaside``).
+
+All of this is for endpoints of this program's own network driver: a reservation that became none
+is freed when Docker starts.
 """
 
 from __future__ import annotations
@@ -260,12 +263,12 @@ def _sent(client: Client, asked: Asked, place: Place, send: Send) -> Resource:
 
 def _untaken(client: Client, pool: PoolId, place: Place) -> Iterator[Address4or6]:
     assert pool.part is not None
-    gateway = client.show("subnets", place.subnet_id)["gateway_ip"]
-    taken = {one for port in _ports_in(client, place.subnet_id) for one in addresses_in(port)}
-    inside = set(map(str, (pool.cidr[0], pool.cidr[-1]))) if pool.cidr.num_addresses > 2 else set()
-    for address in pool.part:
-        if str(address) not in taken | inside and str(address) != gateway:
-            yield address
+    never = {client.show("subnets", place.subnet_id)["gateway_ip"]}
+    if pool.cidr.num_addresses > 2:
+        never |= {str(pool.cidr[0]), str(pool.cidr[-1])}
+    for port in _ports_in(client, place.subnet_id):
+        never |= addresses_in(port)
+    return (one for one in pool.part if str(one) not in never)
 
 
 def _exhausted(pool: PoolId) -> IpAddressGenerationFailure:

@@ -181,6 +181,22 @@ def test_it_is_free_when_delete_failed(host: Host, foo: DockerNetwork) -> None:
     assert host.left() == []
 
 
+def test_it_is_free_when_the_link_could_not_be_taken_away(host: Host, foo: DockerNetwork) -> None:
+    end = foo.endpoint()
+    own = links.Links(host.ovs.remote, 1)
+    client = app.create(Driver(own, ready_timeout=0)).test_client()
+    own.open()
+    host.ovs.freeze()
+    try:
+        said = client.post("/NetworkDriver.DeleteEndpoint", json=ids(end.body)).get_json()
+    finally:
+        host.ovs.thaw()
+        own.close()
+    assert "no answer" in said["Err"]
+    assert host.neutron.query("ports") == []
+    end.delete()
+
+
 def test_an_address_that_a_dead_endpoint_had_is_given_again(host: Host, foo: DockerNetwork) -> None:
     dead = foo.endpoint("192.168.1.9", "fd01::9", mac=NAMED)
     assert netlink.delete_link(links.outer(dead.body["EndpointID"]))  # the container died

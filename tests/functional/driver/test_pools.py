@@ -13,11 +13,13 @@ from ovn_integrate.driver.owners import SET_ASIDE
 from tests.functional.driver.bed import CHASSIS, Host, new_id
 from tests.functional.driver.engine import (
     GATEWAY,
+    MAC,
     DockerNetwork,
     address,
     new_mac,
     pool,
     refused,
+    release,
 )
 
 
@@ -171,7 +173,7 @@ def test_a_network_that_could_not_be_made_leaves_nothing(host: Host, foo: dict[s
 def test_a_pool_of_no_network_is_named_with_the_way_out(host: Host) -> None:
     """As with another network driver, or after the network was removed in Neutron."""
     got = pool(host, "10.7.0.0/24")
-    said = refused(host, got["PoolID"], **{"com.docker.network.endpoint.macaddress": new_mac()})
+    said = refused(host, got["PoolID"], **{MAC: new_mac()})
     assert "10.7.0.0/24" in said
     assert "--ipam-opt ovn.network" in said
 
@@ -185,6 +187,12 @@ def test_the_option_for_the_network_alone_is_enough(host: Host, foo: dict[str, A
     assert port["network_id"] == foo["id"]
     end.delete()
     network.remove()
+    own = DockerNetwork(host, "192.168.1.0/24").make()  # of the same PoolID, and not on foo
+    end = own.endpoint()
+    (port,) = host.neutron.query("ports")
+    assert port["network_id"] != foo["id"]
+    end.delete()
+    own.remove()
     elsewhere = DockerNetwork(host)
     elsewhere.body["Options"] = {"com.docker.network.generic": {"ovn.network": "foo"}}
     said = host.error("NetworkDriver.CreateNetwork", elsewhere.body)
@@ -193,20 +201,25 @@ def test_the_option_for_the_network_alone_is_enough(host: Host, foo: dict[str, A
 
 
 def test_the_option_for_ipam_alone_is_not(host: Host, foo: dict[str, Any]) -> None:
-    network = DockerNetwork(host, network="foo", adopt=False).make()
+    network = DockerNetwork(host, network="foo", adopt=False)
+    assert "-o ovn.network=foo" in host.error("NetworkDriver.CreateNetwork", network.body)
+    network.release()
+    assert len(host.neutron.query("networks")) == 1
+    # The same subnet, asked for on no logical network, is another one.
+    own = DockerNetwork(host, "192.168.1.0/24")
+    # As with a driver that was started again between the two calls.
+    network.make()
     mac = new_mac()
-    got = address(host, network.pools[0], **{"com.docker.network.endpoint.macaddress": mac})
+    got = address(host, network.pools[0], **{MAC: mac})
     body = {
         "NetworkID": network.id,
         "EndpointID": new_id(),
         "Interface": {"Address": got, "MacAddress": mac},
     }
     assert "-o ovn.network=foo" in host.error("NetworkDriver.CreateEndpoint", body)
-    host.ok(
-        "IpamDriver.ReleaseAddress",
-        {"PoolID": network.pools[0], "Address": got.partition("/")[0]},
-    )
+    release(host, network.pools[0], got)
     network.remove()
+    own.make().remove()
 
 
 def test_gateways(host: Host, foo: dict[str, Any]) -> None:
@@ -221,7 +234,7 @@ def test_gateways(host: Host, foo: dict[str, Any]) -> None:
     end = networks[0].endpoint()
     assert end.ip == "192.168.1.3"
     for taken in ("192.168.1.1", "192.168.1.2"):
-        mac = {"com.docker.network.endpoint.macaddress": new_mac()}
+        mac = {MAC: new_mac()}
         assert "--ip" in refused(host, by_name, taken, **mac)
     own[0].remove()
     assert host.neutron.query("ports", device_owner=SET_ASIDE) == [
@@ -282,4 +295,6 @@ def test_what_is_not_there_is_released(host: Host, foo: dict[str, Any]) -> None:
         body = {"PoolID": pool_id, "Address": "192.168.1.77"}
         assert host.ok("IpamDriver.ReleaseAddress", body) == {}
     assert "nonsense" in refused(host, "nonsense")
+    said = refused(host, gone, **{MAC: new_mac()})
+    assert "make it anew" in said
     assert CHASSIS not in str(host.neutron.query("ports"))
