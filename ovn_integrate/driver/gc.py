@@ -174,7 +174,7 @@ class Collector:
         return Inventory(
             host,
             # Not every Neutron knows this filter for everyone, and others' ports must never go.
-            [one for one in client.query("ports", **asked) if one["binding:host_id"] == host],
+            [one for one in client.query("ports", **asked) if one.get("binding:host_id") == host],
             self._links.all_attached(),
             netlink.veths(),
             client.query("networks"),

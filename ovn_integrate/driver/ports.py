@@ -172,7 +172,15 @@ class Ports:
             return self._make(client, wish, attributes)
         except (IpAddressAlreadyAllocated, MacAddressInUse) as error:
             own = self._clear_way(client, network, wish, error)
-        return own if own is not None else self._make(client, wish, attributes)
+        if own is not None:
+            return own
+        try:
+            return self._make(client, wish, attributes)
+        except MacAddressInUse:
+            if wish.addresses.mac:
+                raise
+            del attributes["mac_address"]
+            return self._make(client, wish, attributes)
 
     def _make(self, client: Client, wish: Wish, attributes: Mapping[str, Any]) -> Resource:
         try:
@@ -305,9 +313,22 @@ def _attributes(network: Network, wish: Wish) -> dict[str, Any]:
             "has no subnet to take an address from",
             f"neutron subnet-create {network.name} CIDR",
         )
-    if wanted.mac:
-        attributes["mac_address"] = wanted.mac
+    mac = wanted.mac or _usual_mac(wanted)
+    if mac:
+        attributes["mac_address"] = mac
     return attributes
+
+
+def _usual_mac(wanted: Addresses) -> str | None:
+    """The MAC address that Docker's own drivers give to an IPv4 address.
+
+    A container that starts again has its address again; with another MAC it would be out of reach
+    for as long as others remember the old one, as OVN answers its ARP requests and nobody else
+    hears of them (moby daemon/libnetwork/netutils, GenerateMACFromIP).
+    """
+    if wanted.ipv4 is None:
+        return None
+    return ":".join(f"{byte:02x}" for byte in (0x02, 0x42, *wanted.ipv4.ip.packed))
 
 
 def _binding(wish: Wish, owner: str) -> dict[str, Any]:

@@ -117,6 +117,24 @@ def test_an_address_of_another_host_is_refused_by_name(host: Host, lan: Lan) -> 
     host.neutron.delete("ports", other["id"])
 
 
+def test_an_ipv4_address_has_the_same_mac_each_time_unless_it_is_taken(
+    host: Host, lan: Lan
+) -> None:
+    """Who talked to the container before reaches it at once, as with Docker's own drivers."""
+    for _ in range(2):
+        endpoint = lan.endpoint(7)
+        answer = host.ok("NetworkDriver.CreateEndpoint", endpoint)
+        assert answer["Interface"]["MacAddress"] == "02:42:0a:0a:00:07"
+        delete(host, endpoint)
+    (network,) = host.neutron.query("networks")
+    taken = host.neutron.create("ports", network_id=network["id"], mac_address="02:42:0a:0a:00:07")
+    endpoint = lan.endpoint(7)
+    mac = host.ok("NetworkDriver.CreateEndpoint", endpoint)["Interface"]["MacAddress"]
+    assert mac != taken["mac_address"]
+    delete(host, endpoint)
+    host.neutron.delete("ports", taken["id"])
+
+
 def test_an_address_of_a_dead_endpoint_of_this_host_is_taken_back(host: Host, lan: Lan) -> None:
     """After a crash Docker gives the address to a new endpoint and never names the old one."""
     dead = lan.endpoint(7)
