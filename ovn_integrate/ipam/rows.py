@@ -17,13 +17,13 @@ from typing import Any
 from ovn_integrate.ipam.allocate import Address, Span, default_pools
 from ovn_integrate.ipam.model import (
     DEFAULT_MTU,
-    DEFAULT_PROJECT,
     Network,
     Pair,
     Port,
     Route,
     Subnet,
 )
+from ovn_integrate.ipam.standard import DEFAULT_PROJECT, Standard
 
 SWITCH = "Logical_Switch"
 SWITCH_PORT = "Logical_Switch_Port"
@@ -72,7 +72,7 @@ def network_columns(network: Network) -> Columns:
             "neutron:revision_number": str(network.revision_number),
             "neutron:provnet-network-type": network.network_type,
             "neutron:availability_zone_hints": "",
-            **_own_keys(
+            **own_keys(
                 network,
                 {
                     "project_id": _unless(network.project_id, DEFAULT_PROJECT),
@@ -110,7 +110,7 @@ def network_of(row: Any) -> Network | None:
         external=_is(keys, "external", False),
         port_security_enabled=_is(keys, "port_security_enabled", True),
         segmentation_id=None if segment is None else int(segment),
-        **_own_values(keys),
+        **own_values(keys),
     )
 
 
@@ -142,7 +142,7 @@ def subnet_columns(subnet: Subnet, mtu: int) -> Columns:
             "neutron:network_id": subnet.network_id,
             "neutron:revision_number": str(subnet.revision_number),
             OURS + "gateway_ip": "" if subnet.gateway_ip is None else str(subnet.gateway_ip),
-            **_own_keys(
+            **own_keys(
                 subnet,
                 {
                     "name": subnet.name,
@@ -192,7 +192,7 @@ def subnet_of_row(row: Any) -> Subnet | None:
         service_types=tuple(keys.get(OURS + "service_types", "").split()),
         server_mac=keys.get(OURS + "server_mac", row.options.get("server_mac", "")),
         revision_number=int(keys.get("neutron:revision_number") or 0),
-        **_own_values(keys),
+        **own_values(keys),
     )
 
 
@@ -228,11 +228,11 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
             "neutron:port_name": port.name,
             "neutron:project_id": port.project_id,
             "neutron:revision_number": str(port.revision_number),
-            "neutron:security_group_ids": "",
+            "neutron:security_group_ids": " ".join(port.security_groups),
             "neutron:subnet_pool_addr_scope4": "",
             "neutron:subnet_pool_addr_scope6": "",
             "neutron:vnic_type": port.vnic_type,
-            **_own_keys(
+            **own_keys(
                 port,
                 {
                     "mac_address": port.mac_address,
@@ -267,9 +267,10 @@ def port_of(row: Any) -> Port | None:
         vnic_type=keys.get("neutron:vnic_type", "normal"),
         port_security_enabled=_is(keys, "port_security_enabled", True),
         pairs=tuple(Pair(*one.split(",")) for one in keys.get(OURS + "pairs", "").split()),
+        security_groups=tuple(keys.get("neutron:security_group_ids", "").split()),
         up=row.up == [True],
         revision_number=int(keys.get("neutron:revision_number") or 1),
-        **_own_values(keys),
+        **own_values(keys),
     )
 
 
@@ -357,7 +358,7 @@ def _pools_of(text: str) -> Iterable[Span]:
         yield int(ipaddress.ip_address(start)), int(ipaddress.ip_address(end))
 
 
-def _own_keys(thing: Network | Subnet | Port, further: Mapping[str, str]) -> dict[str, str]:
+def own_keys(thing: Standard, further: Mapping[str, str]) -> dict[str, str]:
     keys = {
         "description": thing.description,
         "tags": json.dumps(list(thing.tags)) if thing.tags else "",
@@ -368,7 +369,7 @@ def _own_keys(thing: Network | Subnet | Port, further: Mapping[str, str]) -> dic
     return {OURS + key: text for key, text in keys.items() if text}
 
 
-def _own_values(keys: Mapping[str, str]) -> dict[str, Any]:
+def own_values(keys: Mapping[str, str]) -> dict[str, Any]:
     tags = keys.get(OURS + "tags")
     return {
         "description": keys.get(OURS + "description", ""),
