@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import options, wire
+from ovn_integrate.driver import options, policy, wire
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.networks import Networks, Pool
@@ -71,6 +71,12 @@ class Driver:
             self._refuse_impossible(asked.mtu, pools)
         if asked.network is not None:
             self._networks.adopt(self._client(), body.network_id, asked, pools)
+        elif by_null and asked.policy is not None:
+            raise Invalid(
+                f"options {policy.ICC}, {policy.ALLOW}",
+                "there is no logical network to close yet",
+                f"make one first and name it with -o {options.NETWORK}=NAME",
+            )
         elif not by_null:
             self._networks.make(self._client(), body.network_id, asked, pools)
         return {}
@@ -85,7 +91,8 @@ class Driver:
 
     def create_endpoint(self, body: wire.CreateEndpoint) -> Reply:
         wanted = _wanted(body.interface)
-        wish = Wish(_who(body), wanted, self._host(), options.parse_port(body.options))
+        port, groups = options.parse_port(body.options), options.parse_groups(body.options)
+        wish = Wish(_who(body), wanted, self._host(), port, groups)
         return {"Interface": _chosen(wanted, self._endpoints.create(self._client(), wish))}
 
     def delete_endpoint(self, body: wire.EndpointBody) -> Reply:

@@ -15,8 +15,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import Any
 
 from ovn_integrate.driver import tags
+from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import NetworkOptions
+from ovn_integrate.driver.policy import Policy
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 
 Network4or6 = IPv4Network | IPv6Network
@@ -46,21 +48,27 @@ class Network:
     """A logical network as a Docker network sees it.
 
     :param mtu: in bytes, asked for when the Docker network was made; None when nothing was.
+    :param closed: whether its containers reach each other only where a policy says so.
     """
 
     id: str
     name: str
     subnets: tuple[Subnet, ...]
     mtu: int | None = None
+    closed: bool = False
 
     def subnet_of(self, address: Address4or6) -> Subnet | None:
         return next((one for one in self.subnets if address in one.cidr), None)
 
 
 class Networks:
-    """Docker networks by their NetworkID. Holds only what it can read again from Neutron."""
+    """Docker networks by their NetworkID. Holds only what it can read again from Neutron.
+
+    :ivar groups: those of the logical networks.
+    """
 
     def __init__(self) -> None:
+        self.groups = Groups()
         self._known: dict[str, Network] = {}
         self._lock = threading.Lock()
 
@@ -112,7 +120,7 @@ class Networks:
         if held is not None and held["id"] != found["id"]:
             raise Conflict(f"network {network_id[:12]}", f"is on {held['name']} already")
         _refuse_other_pools(found, _subnets(client, found["id"]), pools)
-        _hold(client, found["id"], network_id, options)
+        self._hold(client, found["id"], network_id, options)
         self.look(client, network_id)
 
     def make(
@@ -144,14 +152,7 @@ class Networks:
         found = _tagged(client, network_id)
         if found is None:
             return
-        for tag in tags.belonging(found["tags"], network_id):
-            client.untag("networks", found["id"], tag)
-        try:
-            left = client.show("networks", found["id"])["tags"]
-        except NetworkNotFound:
-            return
-        if tags.MADE in left and not tags.holders(left):
-            client.delete("networks", found["id"])
+        self._let_go(client, found["id"], tags.belonging(found["tags"], network_id))
 
     def _fill(
         self,
@@ -173,7 +174,44 @@ class Networks:
             if pool.cidr not in have:
                 client.create("subnets", **_subnet_body(network["id"], pool))
         client.tag("networks", network["id"], tags.MADE)
-        _hold(client, network["id"], network_id, options)
+        self._hold(client, network["id"], network_id, options)
+
+    def _hold(self, client: Client, id: str, network_id: str, options: NetworkOptions) -> None:
+        if options.policy is not None:
+            self._close(client, id, network_id, options.policy)
+        if options.mtu is not None:
+            client.tag("networks", id, tags.with_mtu(network_id, options.mtu))
+        # Last, as this one is what the network is found by.
+        client.tag("networks", id, tags.of(network_id))
+
+    def _close(self, client: Client, id: str, network_id: str, policy: Policy) -> None:
+        try:
+            # First, so that no other host takes the groups away again.
+            client.tag("networks", id, tags.with_policy(network_id))
+            client.tag("networks", id, tags.POLICY)
+            self.groups.establish(client, id, policy)
+        except Error:
+            try:
+                self._let_go(client.within(_UNDO), id, [tags.with_policy(network_id)])
+            except Error as error:
+                log.warning("left behind: %s", error)
+            raise
+
+    def _let_go(self, client: Client, id: str, own: Iterable[str]) -> None:
+        """Take the tags of a Docker network off a network, and what goes with the last of them."""
+        for tag in own:
+            client.untag("networks", id, tag)
+        try:
+            left = client.show("networks", id)["tags"]
+        except NetworkNotFound:
+            return
+        if tags.holders(left):
+            return
+        if tags.POLICY in left:
+            self.groups.remove(client, id)
+            client.untag("networks", id, tags.POLICY)
+        if tags.MADE in left:
+            client.delete("networks", id)
 
 
 def _to_adopt(client: Client, name: str) -> Resource:
@@ -220,13 +258,6 @@ def _undone(client: Client, network: Resource) -> Iterator[Resource]:
         raise
 
 
-def _hold(client: Client, id: str, network_id: str, options: NetworkOptions) -> None:
-    if options.mtu is not None:
-        client.tag("networks", id, tags.with_mtu(network_id, options.mtu))
-    # Last, as this one is what the network is found by.
-    client.tag("networks", id, tags.of(network_id))
-
-
 def _subnet_body(id: str, pool: Pool) -> dict[str, Any]:
     return {
         "network_id": id,
@@ -256,7 +287,9 @@ def _subnets(client: Client, id: str) -> tuple[Subnet, ...]:
 
 
 def _network(found: Resource, subnets: tuple[Subnet, ...], network_id: str) -> Network:
-    return Network(found["id"], found["name"], subnets, tags.mtu(found.get("tags", ()), network_id))
+    known = found.get("tags", ())
+    mtu = tags.mtu(known, network_id)
+    return Network(found["id"], found["name"], subnets, mtu, closed=tags.POLICY in known)
 
 
 def _listed(cidrs: Iterable[Network4or6]) -> str:

@@ -7,7 +7,7 @@ tells what becomes of it when the endpoint goes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
@@ -80,12 +80,14 @@ class Wish:
 
     :param host: this chassis, where the port is bound.
     :param port: id or name of the port to take; None to have one made.
+    :param groups: names of the network's groups that it shall be in.
     """
 
     who: Identity
     addresses: Addresses
     host: str
     port: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 class Ports:
@@ -114,6 +116,7 @@ class Ports:
         except (NotFound, Invalid):
             # What is remembered of the network may be out of date.
             network = self._networks.look(client, wish.who.network_id)
+            self._networks.groups.forget(network.id)
             port = self._get(client, network, wish)
         return port, addresses_of(port, network)
 
@@ -122,7 +125,14 @@ class Ports:
         if port["device_owner"] != TAKEN:
             client.delete("ports", port["id"])
             return
-        free = {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": {}}
+        free: dict[str, Any] = {
+            "device_id": "",
+            "device_owner": "",
+            "binding:host_id": "",
+            "binding:profile": {},
+        }
+        if port.get("security_groups"):
+            free["security_groups"] = self._networks.groups.foreign(client, port)
         try:
             client.update("ports", port["id"], **free)
         except PortNotFound:
@@ -145,7 +155,7 @@ class Ports:
             old = self.of(client, wish.who.endpoint_id)
             if old:
                 return old[0]
-        attributes = _attributes(network, wish)
+        attributes = _attributes(network, wish) | self._groups(client, network, wish)
         try:
             return self._make(client, wish, attributes)
         except (IpAddressAlreadyAllocated, MacAddressInUse) as error:
@@ -168,7 +178,26 @@ class Ports:
         if other and not self._yields(client, port, wish):
             raise Conflict(subject, f"is attached on host {port.get('binding:host_id')}")
         wish.addresses.refuse_other(addresses_of(port, network), subject)
-        return client.update("ports", port["id"], **_binding(wish, TAKEN))
+        groups = self._groups(client, network, wish, port.get("security_groups", ()))
+        return client.update("ports", port["id"], **_binding(wish, TAKEN), **groups)
+
+    def _groups(
+        self, client: Client, network: Network, wish: Wish, more: Iterable[str] = ()
+    ) -> dict[str, list[str]]:
+        """What a port of a closed network has beside; nothing on an open one.
+
+        :param more: security groups that it has already.
+        """
+        if network.closed:
+            ids = self._networks.groups.of(client, network.id, wish.groups)
+            return {"security_groups": list(dict.fromkeys([*more, *ids]))}
+        if wish.groups:
+            raise Invalid(
+                f"group {', '.join(wish.groups)}",
+                f"logical network {network.name} is open to all",
+                "close it: docker network create -o ovn.icc=false or -o ovn.allow=RULES",
+            )
+        return {}
 
     def _clear_way(
         self, client: Client, network: Network, wish: Wish, error: Error

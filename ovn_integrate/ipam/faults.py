@@ -71,7 +71,7 @@ class SubnetPoolNotFound(Worded, errors.NotFound):
     words = "Subnet pool {id} could not be found."
 
 
-class SecurityGroupNotFound(Worded, errors.NotFound):
+class SecurityGroupNotFound(Worded, errors.SecurityGroupNotFound):
     words = "Security group {id} does not exist."
 
 
@@ -117,11 +117,11 @@ class SubnetInUse(Worded, errors.SubnetInUse):
     )
 
 
-class SecurityGroupInUse(Worded, errors.Conflict):
+class SecurityGroupInUse(Worded, errors.SecurityGroupInUse):
     words = "Security Group {id} in use."
 
 
-class SecurityGroupRuleExists(Worded, errors.Conflict):
+class SecurityGroupRuleExists(Worded, errors.SecurityGroupRuleExists):
     words = "Security group rule already exists. Rule id is {id}."
 
 
