@@ -3,39 +3,25 @@
 Every endpoint of it is in the group ``*``, which lets it send anything and lets in what answers and
 what comes from the gateway; an endpoint of a named group is in that too. Neutron drops the rest.
 
-Names of security groups are not unique. Who makes one therefore looks afterwards whether another
-host made it too, and if so deletes its own and looks again: of two that were made at once, the one
-who looks last sees both.
+Names of security groups are not unique, so a group is only made under the network's lock.
 """
 
 from __future__ import annotations
 
-import logging
-import random
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
 from ovn_integrate.driver import tags
+from ovn_integrate.driver.lock import locked
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.policy import ANY, Allow, Policy
-from ovn_integrate.errors import (
-    Error,
-    SecurityGroupInUse,
-    SecurityGroupNotFound,
-    SecurityGroupRuleExists,
-)
-
-log = logging.getLogger(__name__)
+from ovn_integrate.errors import Error, SecurityGroupRuleExists
 
 _GROUPS = "security-groups"
 _RULES = "security-group-rules"
-_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds, at most, between looks while two hosts are making one group."""
-
 _ICMP_OF = {4: "icmp", 6: "ipv6-icmp"}
 
 
@@ -52,23 +38,35 @@ class Groups:
         :param network_id: of the logical network.
         :param names: of the groups that the user named.
         """
-        return [self._have(client, network_id, name) for name in dict.fromkeys([ANY, *names])]
+        wanted = tuple(dict.fromkeys([ANY, *names]))
+        found = [self._look(client, network_id, name) for name in wanted]
+        ids = [id for id in found if id is not None]
+        if len(ids) == len(wanted):
+            return ids
+        with locked(client, network_id):
+            return [self._have(client, network_id, name) for name in wanted]
 
     def forget(self, network_id: str) -> None:
         with self._lock:
             self._known = {key: id for key, id in self._known.items() if key[0] != network_id}
 
     def establish(self, client: Client, network_id: str, policy: Policy) -> None:
-        """Have the groups and rules of a policy; what is there already stays."""
-        try:
-            self._establish(client, network_id, policy)
-        except SecurityGroupNotFound:
-            # Another host let go of the network meanwhile, or made one of the groups too.
-            self.forget(network_id)
-            self._establish(client, network_id, policy)
+        """Have the groups and rules of a policy; what is there already stays.
+
+        To be called under the network's lock.
+        """
+        self.forget(network_id)
+        everybody = self._have(client, network_id, ANY)
+        for subnet in client.query("subnets", network_id=network_id):
+            if subnet["gateway_ip"]:
+                gateway = ip_address(subnet["gateway_ip"])
+                prefix = f"{gateway}/{gateway.max_prefixlen}"
+                _let_in(client, everybody, gateway.version, remote_ip_prefix=prefix)
+        for allow in policy.allow:
+            self._allow(client, network_id, allow)
 
     def remove(self, client: Client, network_id: str) -> None:
-        """Delete all groups of a logical network.
+        """Delete all groups of a logical network. To be called under its lock.
 
         :raises SecurityGroupInUse: a port that is no container's has one.
         """
@@ -83,16 +81,6 @@ class Groups:
         }
         return [id for id in port["security_groups"] if id not in own]
 
-    def _establish(self, client: Client, network_id: str, policy: Policy) -> None:
-        everybody = self._have(client, network_id, ANY)
-        for subnet in client.query("subnets", network_id=network_id):
-            if subnet["gateway_ip"]:
-                gateway = ip_address(subnet["gateway_ip"])
-                prefix = f"{gateway}/{gateway.max_prefixlen}"
-                _let_in(client, everybody, gateway.version, remote_ip_prefix=prefix)
-        for allow in policy.allow:
-            self._allow(client, network_id, allow)
-
     def _allow(self, client: Client, network_id: str, allow: Allow) -> None:
         target = self._have(client, network_id, allow.target)
         more: dict[str, Any] = {}
@@ -106,56 +94,38 @@ class Groups:
                 more["protocol"] = _ICMP_OF[version] if icmp else allow.protocol
             _let_in(client, target, version, **more)
 
-    def _have(self, client: Client, network_id: str, name: str) -> str:
+    def _look(self, client: Client, network_id: str, name: str) -> str | None:
+        """The id of a group, from memory if it is there; None when it does not exist."""
         known = self._known.get((network_id, name))
         if known is not None:
             return known
-        id = str(_one(client, network_id, name)["id"])
+        found = client.query(_GROUPS, tags=tags.network(network_id), name=name)
+        if not found:
+            return None
+        # Should there be several after all, then all hosts choose the same.
+        oldest = min(found, key=lambda one: (one["created_at"], one["id"]))
+        return self._remember(network_id, name, oldest)
+
+    def _have(self, client: Client, network_id: str, name: str) -> str:
+        found = self._look(client, network_id, name)
+        return found or self._remember(network_id, name, _make(client, network_id, name))
+
+    def _remember(self, network_id: str, name: str, group: Resource) -> str:
+        id = str(group["id"])
         with self._lock:
             self._known[network_id, name] = id
         return id
 
 
-def _one(client: Client, network_id: str, name: str) -> Resource:
-    """The one group of a name on a network, made if there is none."""
-    for pause in _PAUSES:
-        found = _find(client, network_id, name) or _make(client, network_id, name)
-        if len(found) == 1:
-            return found[0]
-        time.sleep(random.uniform(0, pause))
-    # A host ended before it deleted its own: all choose the same of what is left.
-    found = _find(client, network_id, name)
-    if not found:
-        raise SecurityGroupNotFound(f"group {name}", "other hosts delete it as it is made")
-    return min(found, key=lambda one: (one["created_at"], one["id"]))
-
-
-def _find(client: Client, network_id: str, name: str) -> list[Resource]:
-    return client.query(_GROUPS, tags=tags.network(network_id), name=name)
-
-
-def _make(client: Client, network_id: str, name: str) -> list[Resource]:
-    """Make a group; what there is of its name then, which is nothing good unless it is one."""
+def _make(client: Client, network_id: str, name: str) -> Resource:
     what = "every container" if name == ANY else f"group {name}"
     made = client.create(_GROUPS, name=name, description=f"Docker: {what} of network {network_id}")
     try:
         client.tag(_GROUPS, made["id"], tags.network(network_id))
-        found = _find(client, network_id, name)
     except Error:
-        _unmake(client, made)
-        raise
-    if len(found) > 1:
-        _unmake(client, made)
-    return found
-
-
-def _unmake(client: Client, made: Resource) -> None:
-    try:
         client.delete(_GROUPS, made["id"])
-    except SecurityGroupInUse:
-        log.info("security group %s is in use already and stays", made["id"])
-    except Error as error:
-        log.warning("security group %s may be left behind: %s", made["id"], error)
+        raise
+    return made
 
 
 def _let_in(client: Client, group_id: str, version: int, **more: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.groups import Groups
+from ovn_integrate.driver.lock import locked
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import NetworkOptions
 from ovn_integrate.driver.policy import Policy
@@ -188,8 +189,9 @@ class Networks:
         try:
             # First, so that no other host takes the groups away again.
             client.tag("networks", id, tags.with_policy(network_id))
-            client.tag("networks", id, tags.POLICY)
-            self.groups.establish(client, id, policy)
+            with locked(client, id):
+                client.tag("networks", id, tags.POLICY)
+                self.groups.establish(client, id, policy)
         except Error:
             try:
                 self._let_go(client.within(_UNDO), id, [tags.with_policy(network_id)])
@@ -203,15 +205,21 @@ class Networks:
             client.untag("networks", id, tag)
         try:
             left = client.show("networks", id)["tags"]
+            if tags.POLICY in left and not tags.holders(left):
+                left = self._open(client, id)
         except NetworkNotFound:
             return
-        if tags.holders(left):
-            return
-        if tags.POLICY in left:
-            self.groups.remove(client, id)
-            client.untag("networks", id, tags.POLICY)
-        if tags.MADE in left:
+        if tags.MADE in left and not tags.holders(left):
             client.delete("networks", id)
+
+    def _open(self, client: Client, id: str) -> list[str]:
+        """Take the policy off a network that no Docker network is on; the tags that it has then."""
+        with locked(client, id):
+            left: list[str] = client.show("networks", id)["tags"]
+            if not tags.holders(left):
+                self.groups.remove(client, id)
+                client.untag("networks", id, tags.POLICY)
+        return left
 
 
 def _to_adopt(client: Client, name: str) -> Resource:

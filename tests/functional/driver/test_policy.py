@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import groups as groups_module
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.groups import Groups
+from ovn_integrate.driver.lock import OWNER, locked
+from ovn_integrate.driver.logical import delete_network
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.policy import Allow, Policy
 from tests.functional.driver.bed import IPAM, Host, Lan, delete
@@ -175,6 +176,17 @@ def test_a_closed_network_that_cannot_be_leaves_nothing(host: Host) -> None:
     assert host.neutron.query("networks") == []
 
 
+def test_groups_go_with_a_logical_network_that_is_deleted_first(host: Host) -> None:
+    network = host.neutron.create("networks", name="blue")
+    host.neutron.create("subnets", network_id=network["id"], ip_version=4, cidr="10.25.0.0/24")
+    lan = Lan(host, 25, **{"ovn.network": "blue", "ovn.allow": "a:b"})
+    lan.body["IPv6Data"] = []
+    host.ok("NetworkDriver.CreateNetwork", lan.body)
+    assert delete_network(host.neutron, "blue")
+    assert host.neutron.query(GROUPS) == []
+    lan.remove()
+
+
 def test_hosts_that_make_one_group_at_once_have_one(host: Host) -> None:
     network_id = host.neutron.create("networks", name="race")["id"]
     policy = Policy((Allow("web", "db", "tcp", (1, 2)),))
@@ -185,7 +197,9 @@ def test_hosts_that_make_one_group_at_once_have_one(host: Host) -> None:
         def one(_: int, barrier: threading.Barrier = barrier) -> tuple[str, ...]:
             client, groups = Client([f"http://{IPAM}"]), Groups()
             barrier.wait(10)
-            groups.establish(client, network_id, policy)
+            groups.of(client, network_id, [])
+            with locked(client, network_id):
+                groups.establish(client, network_id, policy)
             return tuple(groups.of(client, network_id, ["web", "db"]))
 
         with ThreadPoolExecutor(hosts) as pool:
@@ -197,15 +211,23 @@ def test_hosts_that_make_one_group_at_once_have_one(host: Host) -> None:
     host.neutron.delete("networks", network_id)
 
 
-def test_of_groups_that_a_dead_host_left_double_all_choose_one(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(groups_module, "_PAUSES", (0.0, 0.0))
+def test_a_dead_hosts_lock_is_taken_away(host: Host) -> None:
+    network_id = host.neutron.create("networks", name="dead")["id"]
+    with locked(host.neutron, network_id):
+        (dead,) = host.neutron.query("ports", device_owner=OWNER)
+        with locked(host.neutron, network_id, patience=0.1):
+            (own,) = host.neutron.query("ports", device_owner=OWNER)
+            assert own["id"] != dead["id"]
+    host.neutron.delete("networks", network_id)
+
+
+def test_of_groups_that_are_there_twice_all_choose_one(host: Host) -> None:
     network_id = host.neutron.create("networks", name="double")["id"]
     for _ in range(2):
         made = host.neutron.create(GROUPS, name="web")
         host.neutron.tag(GROUPS, made["id"], tags.network(network_id))
     found = {tuple(Groups().of(host.neutron, network_id, ["web"])) for _ in range(3)}
     assert len(found) == 1
+    assert len(host.neutron.query(GROUPS)) == 3
     Groups().remove(host.neutron, network_id)
     host.neutron.delete("networks", network_id)
