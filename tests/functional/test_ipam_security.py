@@ -361,13 +361,14 @@ def test_a_port_does_not_join_a_group_that_another_server_deletes(
 
 def test_two_servers_make_the_dropping_group_once(nb: OvsdbServer, stores: Open) -> None:
     servers = [Service(stores(nb.remote)) for _ in range(2)]
-    network = servers[0].create(NETWORK, [{"name": "foo"}])[0]["id"]
+    # On one network their ports would collide already.
+    networks = [one.create(NETWORK, [{}])[0]["id"] for one in servers]
     for _ in range(10):
         made = [one.create(SECURITY_GROUP, [{}])[0]["id"] for one in servers]
         barrier = threading.Barrier(2)
 
         def join(number: int, ids: list[str] = made, barrier: threading.Barrier = barrier) -> str:
-            wanted = {"network_id": network, "security_groups": [ids[number]]}
+            wanted = {"network_id": networks[number], "security_groups": [ids[number]]}
             barrier.wait(10)
             return str(servers[number].create(PORT, [wanted])[0]["id"])
 

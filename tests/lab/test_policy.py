@@ -12,6 +12,7 @@ from .lab import Lab
 
 SUBNET = ("network", "create", "-d", "openvswitch", "--subnet", "192.168.1.0/24")
 PORTS = (80, 81)
+CONTROLLER_LOG = "/var/log/ovn/ovn-controller.log"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,8 @@ def nothing_left(policy: Cluster) -> Iterator[None]:
         assert policy.nbctl("--bare", "--columns=_uuid", "list", table) == ""
     sets = policy.central.run("ovn-sbctl", "--bare", "--columns=name", "list", "Address_Set").stdout
     assert "pg_" not in sets
+    for host in policy.hosts:
+        assert "error parsing match" not in host.read(CONTROLLER_LOG)
 
 
 def works(host: Host, container: str, *words: str) -> bool:
@@ -58,7 +61,7 @@ def test_icc_false_drops_what_an_open_network_lets_pass(policy: Cluster) -> None
     for options, passes in (
         ((), True),
         (("-o", "ovn.icc=false"), False),
-        (("-o", "ovn.allow=*:*:icmp"), True),
+        (("-o", "ovn.allow=*:*:icmp,*:*:udp/5-9,a:*:sctp"), True),
     ):
         host.docker(*SUBNET, *both, *options, "foo")
         for name in ("one", "two"):
