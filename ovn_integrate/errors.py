@@ -72,6 +72,10 @@ class PortNotFound(NotFound):
     pass
 
 
+class SecurityGroupNotFound(NotFound):
+    pass
+
+
 class Conflict(Error):
     """The state of things does not allow it now."""
 
@@ -96,6 +100,14 @@ class NetworkInUse(Conflict):
 
 
 class SubnetInUse(Conflict):
+    pass
+
+
+class SecurityGroupInUse(Conflict):
+    pass
+
+
+class SecurityGroupRuleExists(Conflict):
     pass
 
 

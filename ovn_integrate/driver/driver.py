@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import engine, options, wire
+from ovn_integrate.driver import engine, options, policy, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.gc import Collector
@@ -22,8 +22,8 @@ from ovn_integrate.driver.networks import Networks, Place, Pool
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.notes import Notes
 from ovn_integrate.driver.pools import SPACE, Pools
-from ovn_integrate.driver.ports import Addresses, Identity, Wish
 from ovn_integrate.driver.reservations import Reservations
+from ovn_integrate.driver.wish import Addresses, Identity, Wish
 from ovn_integrate.errors import Invalid
 from ovn_integrate.host import settings
 
@@ -110,6 +110,12 @@ class Driver:
         self._pools.forget()
         if asked.network is not None:
             self._networks.adopt(self._client(), body.network_id, asked, pools, place)
+        elif by_null and asked.policy is not None:
+            raise Invalid(
+                f"options {policy.ICC}, {policy.ALLOW}",
+                "there is no logical network to close yet",
+                f"make one first and name it with -o {options.NETWORK}=NAME",
+            )
         elif not by_null:
             if place.own_pools:
                 self._pools.refuse_forgotten(pool.cidr for pool in pools)
@@ -132,6 +138,7 @@ class Driver:
             wanted,
             self._host(),
             options.parse_port(body.options),
+            options.parse_groups(body.options),
             options.names_mac(body.options),
         )
         return {"Interface": _chosen(wanted, self._endpoints.create(self._client(), wish))}

@@ -18,17 +18,8 @@ from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.networks import Network, Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
-from ovn_integrate.driver.ports import (
-    MADE,
-    TAKEN,
-    UNDO,
-    Addresses,
-    Identity,
-    Ports,
-    Wish,
-    addresses_of,
-    undoing,
-)
+from ovn_integrate.driver.ports import MADE, TAKEN, UNDO, Ports, addresses_of, undoing
+from ovn_integrate.driver.wish import Addresses, Identity, Wish
 from ovn_integrate.errors import CommandFailed, PortNotFound, Unhealthy
 
 log = logging.getLogger(__name__)

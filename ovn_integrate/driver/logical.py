@@ -10,6 +10,8 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
+from ovn_integrate.driver import tags
+from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.errors import (
     Conflict,
@@ -88,7 +90,7 @@ def show_network(client: Client, name: str) -> dict[str, Any]:
 
 
 def delete_network(client: Client, name: str) -> bool:
-    """Delete a network; False when there is none.
+    """Delete a network, with the groups that Docker made on it; False when there is none.
 
     :raises NetworkInUse: it has ports, which are named.
     """
@@ -97,7 +99,10 @@ def delete_network(client: Client, name: str) -> bool:
     except NetworkNotFound:
         return False
     try:
-        return client.delete("networks", network["id"])
+        deleted = client.delete("networks", network["id"])
+        if tags.POLICY in network.get("tags", ()):
+            Groups().remove(client, network["id"])
+        return deleted
     except NetworkInUse as error:
         ports = [port["name"] or port["id"] for port in _ports(client, network["id"])]
         if not ports:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any
 
-from ovn_integrate.driver import setaside, tags
+from ovn_integrate.driver import closing, setaside, tags
+from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import NETWORK, NetworkOptions
 from ovn_integrate.driver.owners import RESERVED
@@ -62,6 +63,7 @@ class Subnet:
 class Network:
     """A logical network as a Docker network sees it.
 
+    :param closed: whether its containers reach each other only where a policy says so.
     :param mtu: in bytes, asked for when the Docker network was made; None when nothing was.
     """
 
@@ -69,15 +71,20 @@ class Network:
     name: str
     subnets: tuple[Subnet, ...]
     mtu: int | None = None
+    closed: bool = False
 
     def subnet_of(self, address: Address4or6) -> Subnet | None:
         return next((one for one in self.subnets if address in one.cidr), None)
 
 
 class Networks:
-    """Docker networks by their NetworkID. Holds only what it can read again from Neutron."""
+    """Docker networks by their NetworkID. Holds only what it can read again from Neutron.
+
+    :ivar groups: those of the logical networks.
+    """
 
     def __init__(self) -> None:
+        self.groups = Groups()
         self._known: dict[str, Network] = {}
         self._lock = threading.Lock()
 
@@ -135,11 +142,9 @@ class Networks:
             raise Conflict(f"network {network_id[:12]}", f"is on {held['name']} already")
         _refuse_other_pools(found, _subnets(client, found["id"]), pools)
         client.tag("networks", found["id"], tags.at(network_id, place.host))
-        with _set_aside(client, found["id"], network_id, pools if place.own_pools else ()):
-            if place.own_pools:
-                tag = tags.with_pool(network_id, place.host, made=False)
-                client.tag("networks", found["id"], tag)
-            _hold(client, found["id"], network_id, options)
+        with self._taken_off(client, found["id"], network_id):
+            _set_aside(client, found["id"], network_id, pools, place, made=False)
+            self._hold(client, found["id"], network_id, options)
         self.look(client, network_id)
 
     def make(
@@ -189,6 +194,8 @@ class Networks:
             client.untag("networks", found["id"], tag)
         try:
             left = client.show("networks", found["id"])["tags"]
+            if tags.POLICY in left and not tags.holders(left):
+                left = closing.reopen(client, self.groups, found["id"])
         except NetworkNotFound:
             return
         if tags.MADE in left and not tags.holders(left):
@@ -220,11 +227,30 @@ class Networks:
         for pool in pools:
             if pool.cidr not in have:
                 client.create("subnets", **_subnet_body(network["id"], pool))
-        with _set_aside(client, network["id"], network_id, pools if place.own_pools else ()):
-            if place.own_pools:
-                tag = tags.with_pool(network_id, place.host, made=True)
-                client.tag("networks", network["id"], tag)
-            _hold(client, network["id"], network_id, options)
+        with self._taken_off(client, network["id"], network_id):
+            _set_aside(client, network["id"], network_id, pools, place, made=True)
+            self._hold(client, network["id"], network_id, options)
+
+    def _hold(self, client: Client, id: str, network_id: str, options: NetworkOptions) -> None:
+        if options.policy is not None:
+            closing.close(client, self.groups, id, network_id, options.policy)
+        if options.mtu is not None:
+            client.tag("networks", id, tags.with_mtu(network_id, options.mtu))
+        # Last, as this one is what the network is found by.
+        client.tag("networks", id, tags.of(network_id))
+
+    @contextmanager
+    def _taken_off(self, client: Client, id: str, network_id: str) -> Iterator[None]:
+        """Take a Docker network off a logical network again when what follows fails."""
+        try:
+            yield
+        except Error:
+            try:
+                brief = client.within(_UNDO)
+                self.take_off(brief, brief.show("networks", id), network_id)
+            except Error as error:
+                log.warning("left behind: %s", error)
+            raise
 
 
 def with_pool(
@@ -289,27 +315,17 @@ def _undone(client: Client, network: Resource) -> Iterator[Resource]:
         raise
 
 
-@contextmanager
-def _set_aside(client: Client, id: str, network_id: str, pools: Sequence[Pool]) -> Iterator[None]:
-    """Set aside what a Docker network names beside its containers; not, when what follows fails."""
-    try:
-        for subnet in client.query("subnets", network_id=id) if pools else ():
-            cidr = ip_network(subnet["cidr"])
-            named = {
-                one for pool in pools if pool.cidr == cidr for one in (pool.gateway, *pool.aux)
-            }
-            setaside.hold(client, subnet, network_id, {str(one) for one in named if one})
-        yield
-    except Error:
-        try:
-            brief = client.within(_UNDO)
-            setaside.let_go(brief, id, network_id)
-            # All but the one that says that it is made: it may be another's as well.
-            for tag in tags.belonging(brief.show("networks", id)["tags"], network_id):
-                brief.untag("networks", id, tag)
-        except Error as error:
-            log.warning("left behind: %s", error)
-        raise
+def _set_aside(
+    client: Client, id: str, network_id: str, pools: Sequence[Pool], place: Place, *, made: bool
+) -> None:
+    """Set aside what a Docker network with pools of this driver's names beside its containers."""
+    if not place.own_pools:
+        return
+    for subnet in client.query("subnets", network_id=id):
+        cidr = ip_network(subnet["cidr"])
+        named = {one for pool in pools if pool.cidr == cidr for one in (pool.gateway, *pool.aux)}
+        setaside.hold(client, subnet, network_id, {str(one) for one in named if one})
+    client.tag("networks", id, tags.with_pool(network_id, place.host, made=made))
 
 
 def _shared(client: Client, host: str, pools: Sequence[Pool]) -> str | None:
@@ -322,13 +338,6 @@ def _shared(client: Client, host: str, pools: Sequence[Pool]) -> str | None:
         names = ", ".join(one["name"] for one in found.values())
         raise Conflict("subnets", f"are on several logical networks: {names}", "give other ones")
     return next(iter(found), None)
-
-
-def _hold(client: Client, id: str, network_id: str, options: NetworkOptions) -> None:
-    if options.mtu is not None:
-        client.tag("networks", id, tags.with_mtu(network_id, options.mtu))
-    # Last, as this one is what the network is found by.
-    client.tag("networks", id, tags.of(network_id))
 
 
 def _subnet_body(id: str, pool: Pool) -> dict[str, Any]:
@@ -360,7 +369,9 @@ def _subnets(client: Client, id: str) -> tuple[Subnet, ...]:
 
 
 def _network(found: Resource, subnets: tuple[Subnet, ...], network_id: str) -> Network:
-    return Network(found["id"], found["name"], subnets, tags.mtu(found.get("tags", ()), network_id))
+    known = found.get("tags", ())
+    mtu = tags.mtu(known, network_id)
+    return Network(found["id"], found["name"], subnets, mtu, closed=tags.POLICY in known)
 
 
 def _listed(cidrs: Iterable[Network4or6]) -> str:

@@ -1,7 +1,7 @@
 """A client of Neutron's v2.0 API, of this program's own IPAM server or of a real Neutron.
 
 The only user of ``requests``. Resources are plain dicts, as Neutron's API reference (v2.0) names
-their attributes; ``collection`` is a plural of it: ``networks``, ``subnets``, ``ports``.
+their attributes; ``collection`` is a plural of it: ``networks``, ``ports``, ``security-groups`` …
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _NOT_FOUND = {
     "networks": errors.NetworkNotFound,
     "subnets": errors.SubnetNotFound,
     "ports": errors.PortNotFound,
+    "security-groups": errors.SecurityGroupNotFound,
 }
 _BY_STATUS: dict[int, type[Error]] = {
     400: Invalid,
@@ -76,7 +77,7 @@ class Client:
     def query(self, collection: str, **filters: str | Sequence[str]) -> list[Resource]:
         """The resources whose attributes have these values; a sequence means any of them."""
         answer = self._call("GET", f"/v2.0/{collection}", collection, params=filters)
-        found: list[Resource] = answer[collection]
+        found: list[Resource] = answer[_key(collection)]
         return found
 
     def find(self, collection: str, name_or_id: str) -> Resource:
@@ -105,8 +106,9 @@ class Client:
         """Make a resource and return all of it."""
         kind = _singular(collection)
         subject = f"{kind} {attributes.get('name') or ''}".strip()
-        answer = self._call("POST", f"/v2.0/{collection}", subject, json={kind: attributes})
-        made: Resource = answer[kind]
+        key = _key(kind)
+        answer = self._call("POST", f"/v2.0/{collection}", subject, json={key: attributes})
+        made: Resource = answer[key]
         return made
 
     def update(self, collection: str, id: str, **attributes: Any) -> Resource:
@@ -114,7 +116,7 @@ class Client:
 
         :raises NotFound: there is none of that id.
         """
-        return self._member("PUT", collection, id, json={_singular(collection): attributes})
+        return self._member("PUT", collection, id, json={_key(_singular(collection)): attributes})
 
     def delete(self, collection: str, id: str) -> bool:
         """Delete a resource; False when there was none."""
@@ -141,7 +143,7 @@ class Client:
     def _member(self, method: str, collection: str, id: str, **request: Any) -> Resource:
         kind = _singular(collection)
         answer = self._call(method, _path(collection, id), f"{kind} {id}", **request)
-        member: Resource = answer[kind]
+        member: Resource = answer[_key(kind)]
         return member
 
     def _call(self, method: str, path: str, subject: str, **request: Any) -> Any:
@@ -185,6 +187,11 @@ def _path(*parts: str) -> str:
 
 def _singular(collection: str) -> str:
     return collection.removesuffix("s")
+
+
+def _key(words: str) -> str:
+    """What a kind, or a collection, is called in a body."""
+    return words.replace("-", "_")
 
 
 def _was_sent(error: requests.ConnectionError) -> bool:

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ovn_integrate.driver import policy
+from ovn_integrate.driver.policy import ALLOW, GROUP, ICC, Policy
 from ovn_integrate.errors import Invalid
 
 # Keys of libnetwork's own (moby daemon/libnetwork/netlabel).
@@ -35,10 +37,12 @@ class NetworkOptions:
 
     :param network: name or id of the logical network to adopt; None to have one made.
     :param mtu: in bytes, of the containers' interfaces; None for what the tunnels let pass.
+    :param policy: who may reach whom; None for all.
     """
 
     network: str | None = None
     mtu: int | None = None
+    policy: Policy | None = None
 
 
 def parse_network(options: dict[str, Any]) -> NetworkOptions:
@@ -49,8 +53,9 @@ def parse_network(options: dict[str, Any]) -> NetworkOptions:
     generic = options.get(GENERIC) or {}
     if not isinstance(generic, dict):
         raise Invalid(GENERIC, "is no map")
-    _refuse_unknown(generic, NETWORK)
-    return NetworkOptions(_network(generic), _mtu(generic))
+    _refuse_unknown(generic, NETWORK, ICC, ALLOW)
+    closed = policy.parse(_text(generic, ICC), _text(generic, ALLOW))
+    return NetworkOptions(_network(generic), _mtu(generic), closed)
 
 
 def parse_pool(options: dict[str, Any]) -> str | None:
@@ -85,7 +90,7 @@ def parse_port(options: dict[str, Any]) -> str | None:
     :param options: out of the body of CreateEndpoint.
     :raises Invalid: one of ours is unknown.
     """
-    _refuse_unknown(options, PORT)
+    _refuse_unknown(options, PORT, GROUP)
     return str(options[PORT]) if options.get(PORT) else None
 
 
@@ -96,10 +101,23 @@ def names_mac(options: dict[str, Any]) -> bool:
     return bool(options.get(MAC))
 
 
-def _refuse_unknown(given: dict[str, Any], known: str) -> None:
+def parse_groups(options: dict[str, Any]) -> tuple[str, ...]:
+    """The groups of a closed network that an endpoint shall be in.
+
+    :param options: out of the body of CreateEndpoint.
+    :raises Invalid: a name that cannot be.
+    """
+    return policy.parse_groups(_text(options, GROUP))
+
+
+def _text(given: dict[str, Any], key: str) -> str | None:
+    return str(given[key]) if key in given else None
+
+
+def _refuse_unknown(given: dict[str, Any], *known: str) -> None:
     for key in given:
-        if key.startswith(_OURS) and key != known:
-            raise Invalid(f"option {key}", "is unknown here", f"known: {known}")
+        if key.startswith(_OURS) and key not in known:
+            raise Invalid(f"option {key}", "is unknown here", f"known: {', '.join(known)}")
 
 
 def _network(generic: dict[str, Any]) -> str | None:

@@ -7,10 +7,10 @@ tells what becomes of it when the endpoint goes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
 from typing import Any
 
 from ovn_integrate.driver import owners, tags
@@ -18,6 +18,7 @@ from ovn_integrate.driver.networks import Network, Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes, addresses_in
 from ovn_integrate.driver.options import NETWORK, PORT
+from ovn_integrate.driver.wish import Addresses, Interface4or6, Wish
 from ovn_integrate.errors import (
     Conflict,
     Error,
@@ -31,8 +32,6 @@ from ovn_integrate.errors import (
 
 log = logging.getLogger(__name__)
 
-Interface4or6 = IPv4Interface | IPv6Interface
-
 MADE = owners.MADE
 TAKEN = owners.TAKEN
 
@@ -40,56 +39,6 @@ _OWN_MAC = "ovn-integrate.mac"  # in binding:profile
 
 UNDO = 5.0
 """Seconds for undoing."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The two ids by which Docker names an endpoint."""
-
-    network_id: str
-    endpoint_id: str
-
-    def __str__(self) -> str:
-        return f"endpoint {self.endpoint_id[:12]}"
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """What an interface has, or is wanted to have: None is not set."""
-
-    ipv4: IPv4Interface | None = None
-    ipv6: IPv6Interface | None = None
-    mac: str | None = None
-
-    @property
-    def ips(self) -> list[Interface4or6]:
-        return [one for one in (self.ipv4, self.ipv6) if one is not None]
-
-    def refuse_other(self, has: Addresses, subject: str, hint: str = "") -> None:
-        """:raises Conflict: something that is set here is different there."""
-        for asked, got in zip(self._words(), has._words(), strict=True):
-            if asked is not None and asked != got:
-                raise Conflict(subject, f"has {got or 'no address'} instead of {asked}", hint)
-
-    def _words(self) -> tuple[str | None, ...]:
-        ips = [str(one) if one else None for one in (self.ipv4, self.ipv6)]
-        return (*ips, self.mac)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What Docker asks for an endpoint.
-
-    :param host: this chassis, where the port is bound.
-    :param port: id or name of the port to take; None to have one made.
-    :param own_mac: whether the MAC address is the user's wish, and none that Docker made up.
-    """
-
-    who: Identity
-    addresses: Addresses
-    host: str
-    port: str | None = None
-    own_mac: bool = True
 
 
 class Ports:
@@ -122,6 +71,7 @@ class Ports:
         except (NotFound, Invalid):
             # What is remembered of the network may be out of date.
             network = self._networks.look(client, wish.who.network_id)
+            self._networks.groups.forget(network.id)
             port = self._get(client, network, wish)
         return port, addresses_of(port, network)
 
@@ -130,7 +80,14 @@ class Ports:
         if port["device_owner"] != TAKEN:
             client.delete("ports", port["id"])
             return
-        free = {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": {}}
+        free: dict[str, Any] = {
+            "device_id": "",
+            "device_owner": "",
+            "binding:host_id": "",
+            "binding:profile": {},
+        }
+        if port.get("security_groups"):
+            free["security_groups"] = self._networks.groups.foreign(client, port)
         try:
             left = client.update("ports", port["id"], **free)
             own_mac = (port.get("binding:profile") or {}).get(_OWN_MAC)
@@ -162,12 +119,12 @@ class Ports:
                 return old[0]
         noted = self._notes.take(network.id, wish.addresses.mac)
         if noted is not None:
-            taken = _take_over(client, network, wish, noted)
+            taken = _take_over(client, network, wish, noted, self._groups(client, network, wish))
             if taken is not None:
                 return taken
         else:
             self._refuse_other_network(client, network, wish)
-        attributes = _attributes(network, wish)
+        attributes = _attributes(network, wish) | self._groups(client, network, wish)
         try:
             return self._make(client, wish, attributes)
         except (IpAddressAlreadyAllocated, MacAddressInUse) as error:
@@ -203,9 +160,28 @@ class Ports:
         wanted = replace(wish.addresses, mac=None) if made_up else wish.addresses
         has = addresses_of(port, network)
         wanted.refuse_other(has, subject, f"docker network connect {_flags(has)}")
+        groups = self._groups(client, network, wish, port.get("security_groups", ()))
         if not made_up:
-            return client.update("ports", port["id"], **_binding(wish, TAKEN))
-        return client.update("ports", port["id"], **_with_mac_of_docker(wish, port))
+            return client.update("ports", port["id"], **_binding(wish, TAKEN), **groups)
+        return client.update("ports", port["id"], **_with_mac_of_docker(wish, port), **groups)
+
+    def _groups(
+        self, client: Client, network: Network, wish: Wish, more: Iterable[str] = ()
+    ) -> dict[str, list[str]]:
+        """What a port of a closed network has beside; nothing on an open one.
+
+        :param more: security groups that it has already.
+        """
+        if network.closed:
+            ids = self._networks.groups.of(client, network.id, wish.groups)
+            return {"security_groups": list(dict.fromkeys([*more, *ids]))}
+        if wish.groups:
+            raise Invalid(
+                f"group {', '.join(wish.groups)}",
+                f"logical network {network.name} is open to all",
+                "close it: docker network create -o ovn.icc=false or -o ovn.allow=RULES",
+            )
+        return {}
 
     def _clear_way(
         self, client: Client, network: Network, wish: Wish, error: Error
@@ -222,7 +198,11 @@ class Ports:
             if port["device_id"] == wish.who.endpoint_id:
                 return port
             if _is_reserved(port, wish):
-                taken = _take_over(client, network, wish, port) if len(holders) == 1 else None
+                taken = (
+                    _take_over(client, network, wish, port, self._groups(client, network, wish))
+                    if len(holders) == 1
+                    else None
+                )
                 if taken is not None:
                     return taken
                 client.delete("ports", port["id"])
@@ -273,12 +253,14 @@ def _is_reserved(port: Resource, wish: Wish) -> bool:
     return bool(mine and port["device_owner"] == owners.RESERVED)
 
 
-def _take_over(client: Client, network: Network, wish: Wish, port: Resource) -> Resource | None:
+def _take_over(
+    client: Client, network: Network, wish: Wish, port: Resource, groups: Mapping[str, Any]
+) -> Resource | None:
     """Make a reserved port the endpoint's; None if it is gone or was for another MAC address."""
     wanted = wish.addresses
     if wanted.mac and wanted.mac != port["mac_address"]:
         return None
-    attributes = {"name": wish.who.endpoint_id[:12], **_binding(wish, MADE)}
+    attributes = {"name": wish.who.endpoint_id[:12], **_binding(wish, MADE), **groups}
     if addresses_in(port) != {str(one.ip) for one in wanted.ips}:
         attributes["fixed_ips"] = [_fixed(network, one) for one in wanted.ips]
     try:

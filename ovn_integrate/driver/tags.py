@@ -2,7 +2,8 @@
 
 One ``docker:ID`` for each Docker network on it, whichever host that is on, and one
 ``docker:ID:at=HOST`` for each host that has it; ``docker:made`` on those that exist for Docker
-alone and go with the last of them; and what a Docker network asked for.
+alone and go with the last of them; and what a Docker network asked for. A closed network has
+``docker:policy``, and its groups ``docker:network:`` and its id.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 MADE = "docker:made"
+POLICY = "docker:policy"
 
 _HOLDER = "docker:"
 _MTU = ":mtu="
 _AT = ":at="
 _ALIAS = "alias:"
 _POOL = {True: ":pool=", False: ":lent="}
+_CLOSED = ":policy"
+_NETWORK = "docker:network:"
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
 _HOST_LENGTH = 12
@@ -30,6 +34,16 @@ def of(network_id: str) -> str:
 def with_mtu(network_id: str, mtu: int) -> str:
     """The tag that keeps the MTU which a Docker network asked for, in bytes."""
     return f"{of(network_id)}{_MTU}{mtu}"
+
+
+def with_policy(network_id: str) -> str:
+    """The tag of a Docker network that closes its network; from then on that may not go."""
+    return f"{of(network_id)}{_CLOSED}"
+
+
+def network(id: str) -> str:
+    """The tag of what belongs to a logical network."""
+    return f"{_NETWORK}{id}"
 
 
 def mtu(tags: Iterable[str], network_id: str) -> int | None:
@@ -90,7 +104,7 @@ def belonging(tags: Iterable[str], network_id: str) -> list[str]:
 
 def holders(tags: Iterable[str]) -> list[str]:
     """The tags that say that some Docker network is on this network."""
-    return [tag for tag in tags if tag.startswith(_HOLDER) and tag != MADE]
+    return [tag for tag in tags if tag.startswith(_HOLDER) and tag not in (MADE, POLICY)]
 
 
 def _digest(host: str) -> str:

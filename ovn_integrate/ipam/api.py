@@ -67,7 +67,7 @@ class _Members:
         self._service = service
 
     def add_to(self, app: Flask) -> None:
-        names = ",".join(RESOURCES)
+        names = ",".join(f"'{name}'" for name in RESOURCES)  # quoted for their hyphens
         collection = f"/v2.0/<any({names}):collection>"
         member = f"{collection}/<id>"
         for rule, method, view in (
@@ -92,17 +92,17 @@ class _Members:
         pairs = list(request.args.items(multi=True))
         asked = query.parse(resource, pairs)
         found, page = self._service.page(resource, asked)
-        answer: dict[str, Any] = {collection: found}
+        answer: dict[str, Any] = {resource.plural: found}
         links = query.links(asked, f"{_base()}/v2.0/{collection}", pairs, page)
         if links is not None:
-            answer[f"{collection}_links"] = links
+            answer[f"{resource.plural}_links"] = links
         return _answer(answer)
 
     def create(self, collection: str) -> Response:
         resource = RESOURCES[collection]
         wanted, bulk = bodies.creations(resource, bodies.decode(request.get_data()))
         made = self._service.create(resource, wanted)
-        return _answer({collection: made} if bulk else {resource.name: made[0]}, 201)
+        return _answer({resource.plural: made} if bulk else {resource.name: made[0]}, 201)
 
     def nobody(self, collection: str) -> Response:
         # Neutron takes the collection for a member that has no id.

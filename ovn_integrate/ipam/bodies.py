@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate.ipam import convert, model
+from ovn_integrate.ipam import convert, model, security_convert
 from ovn_integrate.ipam.convert import Convert
 from ovn_integrate.ipam.faults import HTTPBadRequest
+from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 
 _NAME = 255
 _DESCRIPTION = 255
@@ -40,8 +41,13 @@ class Resource:
 
     name: str
     collection: str
-    kind: type[model.Network] | type[model.Subnet] | type[model.Port]
+    kind: type[model.Thing]
     attributes: Mapping[str, Attribute]
+
+    @property
+    def plural(self) -> str:
+        """The key of several of them in a body."""
+        return self.collection.replace("-", "_")
 
 
 _BOOLEAN = Attribute(convert.boolean, filter=convert.boolean)
@@ -145,7 +151,47 @@ PORT = Resource(
     },
 )
 
-RESOURCES = {resource.collection: resource for resource in (NETWORK, SUBNET, PORT)}
+SECURITY_GROUP = Resource(
+    "security_group",
+    "security-groups",
+    SecurityGroup,
+    {
+        **_COMMON,
+        "stateful": _BOOLEAN,
+        "shared": Attribute(post=False, put=False, filter=convert.boolean),
+        "security_group_rules": _OPAQUE,
+    },
+)
+
+SECURITY_RULE = Resource(
+    "security_group_rule",
+    "security-group-rules",
+    SecurityRule,
+    {
+        **{name: attribute for name, attribute in _COMMON.items() if name != "name"},
+        "description": Attribute(
+            lambda name, value: convert.text(_DESCRIPTION)(name, "" if value is None else value)
+        ),
+        "security_group_id": Attribute(convert.identity, put=False, required=True),
+        "direction": Attribute(convert.one_of("ingress", "egress"), put=False, required=True),
+        "ethertype": Attribute(security_convert.ethertype, put=False),
+        "protocol": Attribute(security_convert.protocol, put=False),
+        "port_range_min": Attribute(security_convert.port, put=False, filter=security_convert.port),
+        "port_range_max": Attribute(security_convert.port, put=False, filter=security_convert.port),
+        "remote_ip_prefix": Attribute(security_convert.prefix, put=False),
+        "remote_group_id": Attribute(convert.or_none(convert.identity), put=False),
+        "remote_address_group_id": Attribute(
+            convert.or_none(convert.identity), put=False, filter=None
+        ),
+        "normalized_cidr": _OPAQUE,
+        "belongs_to_default_sg": _OPAQUE,
+    },
+)
+
+RESOURCES = {
+    resource.collection: resource
+    for resource in (NETWORK, SUBNET, PORT, SECURITY_GROUP, SECURITY_RULE)
+}
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -167,8 +213,8 @@ def creations(resource: Resource, body: Mapping[str, Any]) -> tuple[list[dict[st
 
     :raises HTTPBadRequest: the body says something that is not allowed.
     """
-    if resource.collection in body:
-        asked = body[resource.collection]
+    if resource.plural in body:
+        asked = body[resource.plural]
         if not isinstance(asked, list) or not asked:
             raise HTTPBadRequest(reason="Resources required")
         return [_created(resource, _object(resource, one)) for one in asked], True

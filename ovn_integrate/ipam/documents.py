@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
 
 _UPDATED = "2016-10-10T10:00:00-00:00"
 
@@ -21,11 +21,17 @@ _EXTENSIONS = {
     "port-security": ("Port Security", "port_security_enabled"),
     "project-id": ("project_id field enabled", "project_id beside tenant_id"),
     "provider": ("Provider Network", "provider:network_type"),
+    "security-group": ("security-group", "The security groups extension."),
+    "security-groups-normalized-cidr": (
+        "Normalized CIDR field for security group rules",
+        "normalized_cidr of a rule",
+    ),
     "sorting": ("Sorting support", "sort_key and sort_dir"),
     "standard-attr-description": ("standard-attr-description", "A description of each resource"),
     "standard-attr-revisions": ("Resource revision numbers", "revision_number"),
     "standard-attr-tag": ("Tag support", "Tags on each resource"),
     "standard-attr-timestamp": ("Resource timestamps", "created_at and updated_at"),
+    "stateful-security-group": ("Stateful security group", "Whether answers are allowed too"),
 }
 
 
@@ -44,7 +50,7 @@ def resources(base: str) -> dict[str, Any]:
                 "collection": resource.collection,
                 "links": [{"rel": "self", "href": f"{base}/v2.0/{resource.collection}"}],
             }
-            for resource in RESOURCES.values()
+            for resource in (NETWORK, SUBNET, PORT)  # extensions' own do not stand here
         ]
     }
 

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
 from ovn_integrate.ipam.faults import NetworkNotFound, PortNotFound, SubnetNotFound
-from ovn_integrate.ipam.index import Index
-from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+from ovn_integrate.ipam.index import Index, keys
+from ovn_integrate.ipam.model import Network, Port, Subnet, Thing, parent
 
-T = TypeVar("T", Network, Subnet, Port)
+T = TypeVar("T", bound=Thing)
 
 
 class Attempt:
@@ -30,6 +30,7 @@ class Attempt:
         self.macs: set[tuple[str, str]] = set()
         self.floors: dict[str, int] = {}
         self.touched: set[str] = set()
+        self.joined: set[str] = set()
 
 
 class Draft:
@@ -73,6 +74,23 @@ class Draft:
 
     def port_or_none(self, id: str) -> Port | None:
         return self._find(Port, self._index.ports, id)
+
+    def get(self, kind: type[T], id: str) -> T | None:
+        """The thing of that kind and id, if there is one."""
+        return self._find(kind, self._index.table(kind), id)
+
+    def having(self, kind: type[T], attribute: str, value: str) -> list[T]:
+        """The things of a kind that stand under a key of the index."""
+        planned = [id for id, thing in self._attempt.things.items() if isinstance(thing, kind)]
+        key = (kind, attribute, value)
+        ids = dict.fromkeys(chain(self._index.groups.get(key), planned))
+        found = (self.get(kind, id) for id in ids)
+        return [thing for thing in found if thing is not None and key in keys(thing)]
+
+    def all(self, kind: type[T]) -> list[T]:
+        """All things of a kind."""
+        found = (self.get(kind, id) for id in {**self._index.table(kind), **self._attempt.things})
+        return [thing for thing in found if thing is not None]
 
     def subnets_of(self, network_id: str) -> list[Subnet]:
         return list(self._children(Subnet, self._index.subnets, network_id))
@@ -123,8 +141,9 @@ class Draft:
             # Two servers that write one name must see each other's addresses.
             self.touch(new.network_id)
         self._set(self._attempt.things, new.id, new)
-        if old is None and not isinstance(new, Network):
-            self._set(self._attempt.children[type(new), new.network_id], new.id, None)
+        above = parent(new)
+        if old is None and above is not None:
+            self._set(self._attempt.children[type(new), above], new.id, None)
         if isinstance(new, Subnet):
             self._attempt.floors.pop(new.id, None)
         if isinstance(new, Port):
@@ -162,8 +181,7 @@ class Draft:
     def _current(self, id: str) -> Thing | None:
         if id in self._attempt.things:
             return self._attempt.things[id]
-        index = self._index
-        return index.ports.get(id) or index.subnets.get(id) or index.networks.get(id)
+        return self._index.get(id)
 
     def _find(self, kind: type[T], table: dict[str, T], id: str) -> T | None:
         if id not in self._attempt.things:

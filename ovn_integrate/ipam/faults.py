@@ -71,8 +71,12 @@ class SubnetPoolNotFound(Worded, errors.NotFound):
     words = "Subnet pool {id} could not be found."
 
 
-class SecurityGroupNotFound(Worded, errors.NotFound):
+class SecurityGroupNotFound(Worded, errors.SecurityGroupNotFound):
     words = "Security group {id} does not exist."
+
+
+class SecurityGroupRuleNotFound(Worded, errors.NotFound):
+    words = "Security group rule {id} does not exist."
 
 
 class TagNotFound(Worded, errors.NotFound):
@@ -111,6 +115,85 @@ class SubnetInUse(Worded, errors.SubnetInUse):
         "Unable to complete operation on subnet {id}: One or more ports have an IP allocation "
         "from this subnet."
     )
+
+
+class SecurityGroupInUse(Worded, errors.SecurityGroupInUse):
+    words = "Security Group {id} in use."
+
+
+class SecurityGroupRuleExists(Worded, errors.SecurityGroupRuleExists):
+    words = "Security group rule already exists. Rule id is {id}."
+
+
+class PortSecurityPortHasSecurityGroup(Worded, errors.Conflict):
+    words = (
+        "Port has security group associated. Cannot disable port security or IP address until "
+        "security group is removed."
+    )
+
+
+class PortSecurityAndIPRequiredForSecurityGroups(Worded, errors.Invalid):
+    words = (
+        "Port security must be enabled and port must have an IP address in order to use security "
+        "groups."
+    )
+
+
+class SecurityGroupRuleInvalidProtocol(Worded, errors.Invalid):
+    words = (
+        "Security group rule protocol {protocol} not supported. Only protocol values {values} and "
+        "integer representations [0 to 255] are supported."
+    )
+
+
+class SecurityGroupRuleInvalidEtherType(Worded, errors.Invalid):
+    words = (
+        "Security group rule for ethertype '{ethertype}' not supported. Allowed values are "
+        "['IPv4', 'IPv6']."
+    )
+
+
+class SecurityGroupInvalidPortValue(Worded, errors.Invalid):
+    words = "Invalid value for port {port}"
+
+
+class SecurityGroupInvalidPortRange(Worded, errors.Invalid):
+    words = "For TCP/UDP protocols, port_range_min must be <= port_range_max"
+
+
+class SecurityGroupInvalidIcmpValue(Worded, errors.Invalid):
+    words = "Invalid value for ICMP {field} ({attribute}) {value}. It must be 0 to 255."
+
+
+class SecurityGroupMissingIcmpType(Worded, errors.Invalid):
+    words = (
+        "ICMP code (port-range-max) {value} is provided but ICMP type (port-range-min) is missing."
+    )
+
+
+class SecurityGroupProtocolRequiredWithPorts(Worded, errors.Invalid):
+    words = "Must also specify protocol if port range is given."
+
+
+class SecurityGroupInvalidProtocolForPort(Worded, errors.Invalid):
+    words = (
+        "Invalid protocol {protocol} for port range, only supported for TCP, UDP, UDPLITE, SCTP "
+        "and DCCP."
+    )
+
+
+class SecurityGroupEthertypeConflictWithProtocol(Worded, errors.Invalid):
+    words = "Invalid ethertype {ethertype} for protocol {protocol}."
+
+
+class SecurityGroupMultipleRemoteEntites(Worded, errors.Invalid):
+    words = (
+        "Only one of remote_ip_prefix, remote_group_id or remote_address_group_id may be provided."
+    )
+
+
+class SecurityGroupRuleParameterConflict(Worded, errors.Invalid):
+    words = "Conflicting value ethertype {ethertype} for CIDR {cidr}"
 
 
 class ServiceUnavailable(Worded, errors.DatabaseUnavailable):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Used
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 
 Key = tuple[Any, ...]
 
@@ -43,7 +44,7 @@ class Groups:
 
 
 class Index:
-    """Networks, subnets and ports by id and by what else they are asked for.
+    """Networks, subnets, ports … by id and by what else they are asked for.
 
     To be read and changed under the session's lock.
     """
@@ -52,6 +53,8 @@ class Index:
         self.networks: dict[str, Network] = {}
         self.subnets: dict[str, Subnet] = {}
         self.ports: dict[str, Port] = {}
+        self.security_groups: dict[str, SecurityGroup] = {}
+        self.security_rules: dict[str, SecurityRule] = {}
         self.groups = Groups()
         self._used: dict[tuple[str, int], Used] = defaultdict(Used)
         self._things: dict[uuid.UUID, Thing] = {}
@@ -66,6 +69,11 @@ class Index:
             self._things[row] = new
             self._rows[new.id] = row
             self._learn(new)
+
+    def get(self, id: str) -> Thing | None:
+        """The thing of that id."""
+        row = self._rows.get(id)
+        return None if row is None else self._things.get(row)
 
     def row(self, id: str) -> uuid.UUID | None:
         """The row of a network, subnet or port."""
@@ -82,16 +90,19 @@ class Index:
         """The id of the port that has an address on a network."""
         return next(self.groups.get((Port, "ip", network_id, address)), None)
 
-    def _table(self, thing: Thing) -> dict[str, Any]:
+    def table(self, kind: type) -> dict[str, Any]:
+        """The things of a kind by their ids."""
         tables: dict[type, dict[str, Any]] = {
             Network: self.networks,
             Subnet: self.subnets,
             Port: self.ports,
+            SecurityGroup: self.security_groups,
+            SecurityRule: self.security_rules,
         }
-        return tables[type(thing)]
+        return tables[kind]
 
     def _learn(self, thing: Thing) -> None:
-        self._table(thing)[thing.id] = thing
+        self.table(type(thing))[thing.id] = thing
         for key in keys(thing):
             self.groups.add(key, thing.id)
         if isinstance(thing, Port):
@@ -99,7 +110,7 @@ class Index:
                 self._used[thing.network_id, address.version].add(int(address))
 
     def _forget(self, thing: Thing, row: uuid.UUID) -> None:
-        table = self._table(thing)
+        table = self.table(type(thing))
         if table.get(thing.id) is thing:
             del table[thing.id]
         if self._rows.get(thing.id) == row:
@@ -122,6 +133,8 @@ KEYED: dict[type, tuple[str, ...]] = {
     Network: ("name",),
     Subnet: ("name", "network_id", "cidr"),
     Port: ("name", "network_id", "device_id", "mac_address"),
+    SecurityGroup: ("name",),
+    SecurityRule: ("security_group_id", "remote_group_id"),
 }
 """The attributes by which things of each kind are found without a search, beside their id."""
 
@@ -135,6 +148,8 @@ def keys(thing: Thing) -> Iterator[Key]:
     for tag in thing.tags:
         yield kind, "tags", tag
     if isinstance(thing, Port):
+        for group in thing.security_groups:
+            yield Port, "security_groups", group
         yield Port, "mac", thing.network_id, thing.mac_address
         for name in thing.names:
             yield Port, "dns", thing.network_id, name

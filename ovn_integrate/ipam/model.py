@@ -12,9 +12,8 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
-
-DEFAULT_PROJECT = "fake_project_id"
-"""Whose things are when a request names nobody, as a Neutron without Keystone has it."""
+from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
+from ovn_integrate.ipam.standard import Standard
 
 DEFAULT_MTU = 1442
 """Octets: what Geneve over IPv4 leaves of an underlay's 1500."""
@@ -27,32 +26,7 @@ SELF_MADE = frozenset({"slaac", "dhcpv6-stateless"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Common:
-    id: str
-    name: str = ""
-    project_id: str = DEFAULT_PROJECT
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    created_at: str = ""
-    updated_at: str = ""
-    revision_number: int = 1
-
-    @property
-    def tenant_id(self) -> str:
-        return self.project_id
-
-    def _standard(self) -> dict[str, Any]:
-        return {
-            "description": self.description,
-            "tags": list(self.tags),
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
-            "revision_number": self.revision_number,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network(_Common):
+class Network(Standard):
     """A logical switch. ``mtu`` is in octets."""
 
     admin_state_up: bool = True
@@ -89,7 +63,7 @@ class Network(_Common):
             "availability_zones": [],
             "ipv4_address_scope": None,
             "ipv6_address_scope": None,
-            **self._standard(),
+            **self.standard(),
         }
 
 
@@ -102,7 +76,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subnet(_Common):
+class Subnet(Standard):
     """A block of addresses on a network, and what DHCP tells of it.
 
     :param pools: runs of address numbers, ascending and apart, from which addresses are chosen.
@@ -167,7 +141,7 @@ class Subnet(_Common):
             "dns_nameservers": list(self.dns_nameservers),
             "router:external": False,
             "service_types": list(self.service_types),
-            **self._standard(),
+            **self.standard(),
         }
 
     def pool_ends(self) -> list[tuple[Address, Address]]:
@@ -185,7 +159,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Port(_Common):
+class Port(Standard):
     """A logical switch port.
 
     :param addresses: its fixed addresses; each one's subnet is the one of the network that has it.
@@ -205,6 +179,7 @@ class Port(_Common):
     port_security_enabled: bool = True
     pairs: tuple[Pair, ...] = ()
     dns_name: str = ""
+    security_groups: tuple[str, ...] = ()
     up: bool = False
 
     @property
@@ -236,7 +211,7 @@ class Port(_Common):
                 for address in self.addresses
             ],
             "port_security_enabled": self.port_security_enabled,
-            "security_groups": [],
+            "security_groups": list(self.security_groups),
             "binding:vnic_type": self.vnic_type,
             "binding:profile": json.loads(self.profile),
             "binding:host_id": self.host_id,
@@ -249,7 +224,7 @@ class Port(_Common):
             "extra_dhcp_opts": [],
             "dns_name": self.dns_name,
             "dns_assignment": [self._assignment(address) for address in self.addresses],
-            **self._standard(),
+            **self.standard(),
         }
 
     def _assignment(self, address: Address) -> dict[str, str]:
@@ -259,7 +234,7 @@ class Port(_Common):
         return {"ip_address": str(address), "hostname": name, "fqdn": f"{name}."}
 
 
-Thing = Network | Subnet | Port
+Thing = Network | Subnet | Port | SecurityGroup | SecurityRule
 
 _FIELDS = {
     "router:external": "external",
@@ -268,6 +243,13 @@ _FIELDS = {
     "binding:host_id": "host_id",
     "binding:vnic_type": "vnic_type",
 }
+
+
+def parent(thing: Thing) -> str | None:
+    """The id of the thing that this one is a part of."""
+    if isinstance(thing, SecurityRule):
+        return thing.security_group_id
+    return thing.network_id if isinstance(thing, Subnet | Port) else None
 
 
 def field(attribute: str) -> str:

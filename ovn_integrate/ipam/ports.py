@@ -1,4 +1,8 @@
-"""The rules for ports (Neutron: ``db/ipam_backend_mixin.py``, ``db/ipam_pluggable_backend.py``)."""
+"""The rules for ports (Neutron: ``db/ipam_backend_mixin.py``, ``db/ipam_pluggable_backend.py``).
+
+A port that is made without ``security_groups`` gets none, while Neutron puts it into its project's
+default group, whose members only reach each other: here a network is open until somebody closes it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ovn_integrate.ipam import allocate
+from ovn_integrate.ipam import allocate, security_groups
 from ovn_integrate.ipam.allocate import Address, address_of
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
@@ -19,7 +23,6 @@ from ovn_integrate.ipam.faults import (
     IpAddressAlreadyAllocated,
     IpAddressGenerationFailure,
     MacAddressInUse,
-    SecurityGroupNotFound,
     invalid,
 )
 from ovn_integrate.ipam.model import Pair, Port, Subnet
@@ -54,6 +57,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Port:
         updated_at=time,
         **fields,
     )
+    security_groups.check_port(port, None)
     draft.put(port)
     return port
 
@@ -72,6 +76,7 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
     new = replace(old, mac_address=mac, **_plain(draft, fields, mac))
     if new == old:
         return old
+    security_groups.check_port(new, old)
     new = replace(new, updated_at=now(), revision_number=old.revision_number + 1)
     if (new.addresses, new.mac_address) != (old.addresses, old.mac_address):
         draft.touch(new.network_id)
@@ -180,8 +185,8 @@ def _new_mac(draft: Draft, network_id: str, asked: str | None) -> str:
 
 
 def _plain(draft: Draft, fields: dict[str, Any], mac: str) -> dict[str, Any]:
-    for group in fields.pop("security_groups", None) or ():
-        raise SecurityGroupNotFound(id=group)
+    if "security_groups" in fields:
+        fields["security_groups"] = security_groups.named(draft, fields["security_groups"] or ())
     if fields.pop("extra_dhcp_opts", None):
         raise InvalidInput(reason="extra_dhcp_opts are not supported")
     if "binding:profile" in fields:

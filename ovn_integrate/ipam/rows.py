@@ -14,16 +14,18 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ovn_integrate.ipam import dhcp
 from ovn_integrate.ipam.allocate import Address, Span, default_pools
+from ovn_integrate.ipam.dhcp import filled
 from ovn_integrate.ipam.model import (
     DEFAULT_MTU,
-    DEFAULT_PROJECT,
     Network,
     Pair,
     Port,
     Route,
     Subnet,
 )
+from ovn_integrate.ipam.standard import DEFAULT_PROJECT, Standard
 
 SWITCH = "Logical_Switch"
 SWITCH_PORT = "Logical_Switch_Port"
@@ -53,10 +55,6 @@ ALLOCATIONS = "ovn-integrate:allocations"
 
 OURS = "ovn-integrate:"
 _NETWORK_NAME = "neutron-"
-_LEASE_TIME = "43200"
-# DHCP wants an address for its server even where there is no gateway. One outside of every subnet
-# can belong to nobody else; clients then renew by broadcast.
-_NO_GATEWAY = "169.254.1.1"
 _IFACE_ID_VER = "ovn.iface_id_ver"
 
 Columns = dict[str, Any]
@@ -72,7 +70,7 @@ def network_columns(network: Network) -> Columns:
             "neutron:revision_number": str(network.revision_number),
             "neutron:provnet-network-type": network.network_type,
             "neutron:availability_zone_hints": "",
-            **_own_keys(
+            **own_keys(
                 network,
                 {
                     "project_id": _unless(network.project_id, DEFAULT_PROJECT),
@@ -110,7 +108,7 @@ def network_of(row: Any) -> Network | None:
         external=_is(keys, "external", False),
         port_security_enabled=_is(keys, "port_security_enabled", True),
         segmentation_id=None if segment is None else int(segment),
-        **_own_values(keys),
+        **own_values(keys),
     )
 
 
@@ -142,7 +140,7 @@ def subnet_columns(subnet: Subnet, mtu: int) -> Columns:
             "neutron:network_id": subnet.network_id,
             "neutron:revision_number": str(subnet.revision_number),
             OURS + "gateway_ip": "" if subnet.gateway_ip is None else str(subnet.gateway_ip),
-            **_own_keys(
+            **own_keys(
                 subnet,
                 {
                     "name": subnet.name,
@@ -160,7 +158,7 @@ def subnet_columns(subnet: Subnet, mtu: int) -> Columns:
                 },
             ),
         },
-        "options": _dhcp_options(subnet, mtu),
+        "options": dhcp.options(subnet, mtu),
     }
 
 
@@ -192,7 +190,7 @@ def subnet_of_row(row: Any) -> Subnet | None:
         service_types=tuple(keys.get(OURS + "service_types", "").split()),
         server_mac=keys.get(OURS + "server_mac", row.options.get("server_mac", "")),
         revision_number=int(keys.get("neutron:revision_number") or 0),
-        **_own_values(keys),
+        **own_values(keys),
     )
 
 
@@ -212,7 +210,7 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
         "parent_name": profile.get("parent_name", []),
         # OVN copies a requested tag into ``tag``, which nobody else may write (ovn-nb(5)).
         "tag_request": profile.get("tag", []),
-        "options": _filled(
+        "options": filled(
             {
                 "requested-chassis": port.host_id,
                 "iface-id-ver": str(profile.get(_IFACE_ID_VER, "")),
@@ -228,11 +226,11 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
             "neutron:port_name": port.name,
             "neutron:project_id": port.project_id,
             "neutron:revision_number": str(port.revision_number),
-            "neutron:security_group_ids": "",
+            "neutron:security_group_ids": " ".join(port.security_groups),
             "neutron:subnet_pool_addr_scope4": "",
             "neutron:subnet_pool_addr_scope6": "",
             "neutron:vnic_type": port.vnic_type,
-            **_own_keys(
+            **own_keys(
                 port,
                 {
                     "mac_address": port.mac_address,
@@ -269,56 +267,11 @@ def port_of(row: Any) -> Port | None:
         port_security_enabled=_is(keys, "port_security_enabled", True),
         pairs=tuple(Pair(*one.split(",")) for one in keys.get(OURS + "pairs", "").split()),
         dns_name=keys.get(OURS + "dns_name", ""),
+        security_groups=tuple(keys.get("neutron:security_group_ids", "").split()),
         up=row.up == [True],
         revision_number=int(keys.get("neutron:revision_number") or 1),
-        **_own_values(keys),
+        **own_values(keys),
     )
-
-
-def dhcp_subnet(port: Port, subnets: Iterable[Subnet], version: int) -> str | None:
-    """The id of the subnet whose DHCP options a port gets: that of its first address."""
-    known = [subnet for subnet in subnets if subnet.answers_dhcp]
-    for address in port.addresses:
-        if address.version == version:
-            return next((subnet.id for subnet in known if subnet.has(address)), None)
-    return None
-
-
-def _dhcp_options(subnet: Subnet, mtu: int) -> dict[str, str]:
-    if not subnet.answers_dhcp:
-        return {}
-    servers = "{" + ", ".join(subnet.dns_nameservers) + "}" if subnet.dns_nameservers else ""
-    if subnet.ip_version == 6:
-        stateless = subnet.ipv6_address_mode == "dhcpv6-stateless"
-        return _filled(
-            {
-                "server_id": subnet.server_mac,
-                "dns_server": servers,
-                "dhcpv6_stateless": "true" if stateless else "",
-            }
-        )
-    gateway = "" if subnet.gateway_ip is None else str(subnet.gateway_ip)
-    return _filled(
-        {
-            "server_id": gateway or _NO_GATEWAY,
-            "router": gateway,
-            "server_mac": subnet.server_mac,
-            "lease_time": _LEASE_TIME,
-            "mtu": str(mtu),
-            "dns_server": servers,
-            "classless_static_route": _static_routes(subnet, gateway),
-        }
-    )
-
-
-def _static_routes(subnet: Subnet, gateway: str) -> str:
-    if not subnet.host_routes:
-        return ""
-    routes = [f"{route.destination},{route.nexthop}" for route in subnet.host_routes]
-    if gateway:
-        # A client that gets option 121 ignores the router option (RFC 3442).
-        routes.append(f"0.0.0.0/0,{gateway}")
-    return "{" + ", ".join(routes) + "}"
 
 
 def _port_security(port: Port, own: str) -> list[str]:
@@ -359,7 +312,7 @@ def _pools_of(text: str) -> Iterable[Span]:
         yield int(ipaddress.ip_address(start)), int(ipaddress.ip_address(end))
 
 
-def _own_keys(thing: Network | Subnet | Port, further: Mapping[str, str]) -> dict[str, str]:
+def own_keys(thing: Standard, further: Mapping[str, str]) -> dict[str, str]:
     keys = {
         "description": thing.description,
         "tags": json.dumps(list(thing.tags)) if thing.tags else "",
@@ -370,7 +323,7 @@ def _own_keys(thing: Network | Subnet | Port, further: Mapping[str, str]) -> dic
     return {OURS + key: text for key, text in keys.items() if text}
 
 
-def _own_values(keys: Mapping[str, str]) -> dict[str, Any]:
+def own_values(keys: Mapping[str, str]) -> dict[str, Any]:
     tags = keys.get(OURS + "tags")
     return {
         "description": keys.get(OURS + "description", ""),
@@ -378,10 +331,6 @@ def _own_values(keys: Mapping[str, str]) -> dict[str, Any]:
         "created_at": keys.get(OURS + "created_at", ""),
         "updated_at": keys.get(OURS + "updated_at", ""),
     }
-
-
-def _filled(options: Mapping[str, str]) -> dict[str, str]:
-    return {key: text for key, text in options.items() if text}
 
 
 def _flag(state: bool, default: bool) -> str:

@@ -1,4 +1,4 @@
-"""What can be done with networks, subnets and ports, whoever asks: bodies in, bodies out."""
+"""What can be done with the things of the API, whoever asks: bodies in, bodies out."""
 
 from __future__ import annotations
 
@@ -6,23 +6,40 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ovn_integrate.ipam import networks, ports, query, subnets
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET, Resource
+from ovn_integrate.ipam import networks, ports, query, security_groups, security_rules, subnets
+from ovn_integrate.ipam.bodies import Resource
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import NetworkNotFound, PortNotFound, SubnetNotFound, TagNotFound
+from ovn_integrate.ipam.faults import (
+    NetworkNotFound,
+    PortNotFound,
+    SecurityGroupNotFound,
+    SecurityGroupRuleNotFound,
+    SubnetNotFound,
+    TagNotFound,
+    Worded,
+)
 from ovn_integrate.ipam.index import KEYED, Index
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.query import Query
+from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.store import Store
 
 Body = dict[str, Any]
 
-_RULES: dict[type, Any] = {Network: networks, Subnet: subnets, Port: ports}
-_MISSING: dict[type, type[NetworkNotFound | SubnetNotFound | PortNotFound]] = {
+_RULES: dict[type, Any] = {
+    Network: networks,
+    Subnet: subnets,
+    Port: ports,
+    SecurityGroup: security_groups,
+    SecurityRule: security_rules,
+}
+_MISSING: dict[type, type[Worded]] = {
     Network: NetworkNotFound,
     Subnet: SubnetNotFound,
     Port: PortNotFound,
+    SecurityGroup: SecurityGroupNotFound,
+    SecurityRule: SecurityGroupRuleNotFound,
 }
 
 
@@ -57,7 +74,7 @@ class Service:
         self._store.change(lambda draft: rules.delete(draft, id), f"delete {resource.name}")
 
     def show(self, resource: Resource, id: str) -> Body:
-        return self._store.read(lambda index: _body(_named(resource, index, id), index.subnets_of))
+        return self._store.read(lambda index: _shown(_named(resource, index, id), index))
 
     def page(self, resource: Resource, asked: Query) -> tuple[list[Body], list[Thing]]:
         """The bodies of a page, and the things that they are of."""
@@ -69,7 +86,7 @@ class Service:
                 if query.matches(asked, thing) and _has_ips(asked, thing, index)
             )
             page = query.ordered(asked, found, lambda id: _MISSING[resource.kind](id=id))
-            bodies = (_body(thing, index.subnets_of) for thing in page)
+            bodies = (_shown(thing, index) for thing in page)
             return [query.project(asked, body) for body in bodies], page
 
         return self._store.read(question)
@@ -116,39 +133,45 @@ class Service:
 
 
 def _in_draft(resource: Resource, draft: Draft, id: str) -> Thing:
-    if resource is NETWORK:
-        return draft.network(id)
-    return draft.subnet(id) if resource is SUBNET else draft.port(id)
-
-
-def _table(resource: Resource, index: Index) -> Mapping[str, Thing]:
-    if resource is PORT:
-        return index.ports
-    return index.networks if resource is NETWORK else index.subnets
+    thing = draft.get(resource.kind, id)
+    if thing is None:
+        raise _MISSING[resource.kind](id=id)
+    return thing
 
 
 def _named(resource: Resource, index: Index, id: str) -> Thing:
-    thing = _table(resource, index).get(id)
+    thing: Thing | None = index.table(resource.kind).get(id)
     if thing is None:
         raise _MISSING[resource.kind](id=id)
     return thing
 
 
 def _drafted(thing: Thing, draft: Draft) -> Body:
+    if isinstance(thing, SecurityGroup):
+        return thing.body(draft.having(SecurityRule, "security_group_id", thing.id))
     return _body(thing, draft.subnets_of)
 
 
-def _body(thing: Thing, subnets_of: Callable[[str], list[Subnet]]) -> Body:
+def _shown(thing: Thing, index: Index) -> Body:
+    if isinstance(thing, SecurityGroup):
+        ids = index.groups.get((SecurityRule, "security_group_id", thing.id))
+        return thing.body(index.security_rules[id] for id in ids)
+    return _body(thing, index.subnets_of)
+
+
+def _body(
+    thing: Network | Subnet | Port | SecurityRule, subnets_of: Callable[[str], list[Subnet]]
+) -> Body:
     if isinstance(thing, Network):
         return thing.body([subnet.id for subnet in subnets_of(thing.id)])
-    if isinstance(thing, Subnet):
+    if isinstance(thing, Subnet | SecurityRule):
         return thing.body()
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())
 
 
 def _candidates(resource: Resource, index: Index, asked: Query) -> Iterable[Thing]:
     """The things that can match: found by a key where a filter names one, else all."""
-    table = _table(resource, index)
+    table = index.table(resource.kind)
     if "id" in asked.filters:
         return (table[id] for id in dict.fromkeys(asked.filters["id"]) if id in table)
     for attribute, values in _keyed(resource, asked):
@@ -172,7 +195,10 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
             yield attribute, asked.filters[attribute]
 
 
-_NARROWEST_FIRST = ("mac_address", "device_id", "cidr", "name", "network_id")
+_NARROWEST_FIRST = (
+    *("mac_address", "device_id", "cidr", "name", "security_group_id", "remote_group_id"),
+    "network_id",
+)
 
 
 def _has_ips(asked: Query, thing: Thing, index: Index) -> bool:

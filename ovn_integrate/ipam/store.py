@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam import names, rows
+from ovn_integrate.ipam import dhcp, names, rows, security_groups, security_rows
 from ovn_integrate.ipam.draft import Attempt, Draft
 from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
-from ovn_integrate.ovsdb import Change, Row, Session
+from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
+from ovn_integrate.ipam.security_writer import SecurityWriter
+from ovn_integrate.ovsdb import Change, Rejected, Row, Session
 from ovn_integrate.pump import Pump
 
 log = logging.getLogger(__name__)
@@ -36,11 +38,15 @@ _READERS: dict[str, Callable[[Any], Thing | None]] = {
     rows.SWITCH_PORT: rows.port_of,
     rows.DHCP: rows.subnet_of_row,
     names.DNS: lambda _: None,  # follows from the ports
+    security_rows.PORT_GROUP: security_rows.group_of,
+    security_rows.ACL: security_rows.rule_of,
 }
+_TABLES = {**rows.TABLES, **names.TABLES, **security_rows.TABLES}
+_UNREAD = {**rows.UNREAD, **security_rows.UNREAD}
 
 
 class Store:
-    """Networks, subnets and ports in the NB at a remote.
+    """The things of the API in the NB at a remote.
 
     It serves from a replica; while there is no connection it refuses with DatabaseUnavailable.
     """
@@ -97,7 +103,12 @@ class Store:
             _Writer(transaction, self._index, attempt).write(draft)
             return value
 
-        return self._connected().transact(change, comment)
+        pump = self._connected()
+        try:
+            return pump.transact(change, comment)
+        except Rejected:
+            # Another server made the one row of a name a moment ago: now it is known here too.
+            return pump.transact(change, comment)
 
     def _connected(self) -> Pump:
         if self._pump is None:
@@ -115,8 +126,8 @@ class Store:
                 session = Session.open(
                     self._remote,
                     ovsdb.NB,
-                    {**rows.TABLES, **names.TABLES},
-                    unread=rows.UNREAD,
+                    _TABLES,
+                    unread=_UNREAD,
                     notice=self._notice,
                     timeout=_FIRST_REPLICA,
                 )
@@ -153,13 +164,14 @@ class _Writer:
         self._change = change
         self._index = index
         self._attempt = attempt
+        self._security = SecurityWriter(change, index, attempt.joined)
 
     def write(self, draft: Draft) -> None:
         for network_id in dict.fromkeys(draft.touched):
             self._touch(network_id)
         for old, new in draft.plans:
             if new is None:
-                self._delete(old)
+                self._delete(old, draft)
             elif old is None:
                 self._create(new, draft)
             else:
@@ -191,12 +203,17 @@ class _Writer:
             self._change.insert(rows.DHCP, ledger, **rows.ledger_columns(new.id))
         elif isinstance(new, Subnet):
             self._change.insert(rows.DHCP, **columns)
+        elif isinstance(new, SecurityGroup):
+            self._security.create_group(new)
+        elif isinstance(new, SecurityRule):
+            self._security.create_rule(new, _group_of(new, draft))
         else:
             row = self._change.insert(
                 rows.SWITCH_PORT, **columns, **self._dhcp_references(new, draft)
             )
             switch = self._row(rows.SWITCH, new.network_id)
             self._change.add(switch, "ports", row)
+            self._security.place(row, (), new.security_groups)
 
     def _update(self, old: Thing, new: Thing, draft: Draft) -> None:
         table = _TABLE_OF[type(new)]
@@ -210,9 +227,13 @@ class _Writer:
                 self._change.set_keys(row, column, _difference(before[column], wanted))
             else:
                 self._change.set(row, **{column: wanted})
+        if isinstance(old, Port) and isinstance(new, Port):
+            self._security.place(row, old.security_groups, new.security_groups)
 
-    def _delete(self, old: Thing | None) -> None:
-        if isinstance(old, Port):
+    def _delete(self, old: Thing | None, draft: Draft) -> None:
+        if isinstance(old, SecurityRule):
+            self._security.delete_rule(old)
+        elif isinstance(old, Port):
             # Its row is not a root: it goes when the switch lets go of it.
             switch = self._row(rows.SWITCH, old.network_id)
             self._change.remove(switch, "ports", self._row(rows.SWITCH_PORT, old.id))
@@ -225,12 +246,14 @@ class _Writer:
             ledger = self._change.row(rows.DHCP, rows.ledger_id(old.id))
             if ledger is not None:
                 self._change.delete(ledger)
+        if isinstance(old, SecurityGroup) and not draft.all(SecurityGroup):
+            self._security.drop_drop_group()
 
     def _dhcp_references(self, port: Port, draft: Draft) -> dict[str, Any]:
         subnets = draft.subnets_of(port.network_id)
         columns = {}
         for version in (4, 6):
-            id = rows.dhcp_subnet(port, subnets, version)
+            id = dhcp.subnet_of_port(port, subnets, version)
             row = None if id is None else self._row(rows.DHCP, id)
             columns[f"dhcpv{version}_options"] = [] if row is None else row
         return columns
@@ -244,6 +267,8 @@ _TABLE_OF: dict[type, str] = {
     Network: rows.SWITCH,
     Subnet: rows.DHCP,
     Port: rows.SWITCH_PORT,
+    SecurityGroup: security_rows.PORT_GROUP,
+    SecurityRule: security_rows.ACL,
 }
 
 
@@ -252,7 +277,15 @@ def _columns(thing: Thing, draft: Draft) -> rows.Columns:
         return rows.network_columns(thing)
     if isinstance(thing, Subnet):
         return rows.subnet_columns(thing, draft.network(thing.network_id).mtu)
+    if isinstance(thing, SecurityGroup):
+        return security_rows.group_columns(thing)
+    if isinstance(thing, SecurityRule):
+        return security_rows.rule_columns(thing, _group_of(thing, draft))
     return rows.port_columns(thing, draft.subnets_of(thing.network_id))
+
+
+def _group_of(rule: SecurityRule, draft: Draft) -> SecurityGroup:
+    return security_groups.get(draft, rule.security_group_id)
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:

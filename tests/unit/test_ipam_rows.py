@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any
 
-from ovn_integrate.ipam import rows
+from ovn_integrate.ipam import dhcp, rows
 from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.model import Network, Pair, Port, Route, Subnet, value
 
@@ -51,6 +51,10 @@ PORT = Port(
     host_id="chassis-1",
     profile='{"ovn.iface_id_ver": "7"}',
     pairs=(Pair("192.168.1.128/25", "02:00:00:00:00:01"), Pair("::5", "02:00:00:00:00:02")),
+    security_groups=(
+        "0c8c0e3b-0001-4000-8000-000000000001",
+        "0c8c0e3b-0002-4000-8000-000000000002",
+    ),
     tags=("t",),
 )
 
@@ -92,9 +96,9 @@ def test_dhcp_needs_no_gateway_and_may_be_off() -> None:
     assert "router" not in open_end["options"]
     off = replace(SUBNET, enable_dhcp=False)
     assert rows.subnet_columns(off, 1442)["options"] == {}
-    assert rows.dhcp_subnet(PORT, [off], 4) is None
-    assert rows.dhcp_subnet(PORT, [SUBNET], 4) == SUBNET.id
-    assert rows.dhcp_subnet(PORT, [SUBNET], 6) is None
+    assert dhcp.subnet_of_port(PORT, [off], 4) is None
+    assert dhcp.subnet_of_port(PORT, [SUBNET], 4) == SUBNET.id
+    assert dhcp.subnet_of_port(PORT, [SUBNET], 6) is None
 
 
 def test_port_rows_follow_neutrons_layout() -> None:
