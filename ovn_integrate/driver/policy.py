@@ -65,13 +65,13 @@ def parse(icc: str | None, allow: str | None) -> Policy | None:
 
 
 def parse_groups(text: str | None) -> tuple[str, ...]:
-    """The groups that an endpoint shall be in, parted by commas.
+    """The groups that an endpoint shall be in, parted by ``+``: docker takes no comma there.
 
     :raises Invalid: a name that cannot be.
     """
     if text is None:
         return ()
-    return tuple(_name(one.strip(), f"option {GROUP}={text}") for one in text.split(","))
+    return tuple(_name(one.strip(), f"option {GROUP}={text}") for one in text.split("+"))
 
 
 def _entry(text: str) -> Allow:

@@ -117,11 +117,11 @@ def test_an_allow_rule_lets_exactly_the_named_through_on_two_hosts(policy: Clust
 
     # Into a group and out of it again, while it runs.
     here.docker("network", "disconnect", "foo", "plain")
-    here.docker("network", "connect", "--driver-opt", "ovn.group=web", "foo", "plain")
+    here.docker("network", "connect", "--driver-opt", "ovn.group=web+cache", "foo", "plain")
     assert fetches(here, "plain", db, 80)
 
     groups = policy.nbctl("--bare", "--columns=name", "find", "Port_Group", "name!=neutron_pg_drop")
-    assert len(groups.split()) == 3  # web, db and every container: one each for both hosts
+    assert len(groups.split()) == 4  # web, db, cache, every container: one each for both hosts
     for host, names in ((here, ("web1", "plain")), (there, ("web2", "db1"))):
         host.docker("rm", "-f", *names)
         host.docker("network", "rm", "foo")

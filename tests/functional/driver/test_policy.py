@@ -80,7 +80,7 @@ def test_a_closed_network_and_its_groups(host: Host) -> None:
     made = [
         endpoint(host, lan, last, **options)
         for last, options in enumerate(
-            ({}, {"ovn.group": "web"}, {"ovn.group": "web,db"}, {"ovn.group": "cache"}), 7
+            ({}, {"ovn.group": "web"}, {"ovn.group": "web+db"}, {"ovn.group": "cache"}), 7
         )
     ]
     assert [names for _, names in made] == [
