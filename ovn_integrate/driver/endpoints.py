@@ -159,6 +159,7 @@ class Endpoints:
         log.warning("port %s of a dead endpoint gives way to %s", port["id"], wish.who)
         self._links.detach(endpoint_id)
         self._ports.let_go(client, port)
+        self._known.pop(endpoint_id, None)
         return True
 
     def _in_use(self, endpoint_id: str) -> bool:
