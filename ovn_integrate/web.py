@@ -1,7 +1,9 @@
 """Serving a WSGI application on a Unix socket or TCP: gunicorn, one worker with threads.
 
-One worker, because each server keeps one replica of a database; gunicorn's master starts it again
-when it dies and takes over a socket that systemd hands down (``LISTEN_FDS``).
+One worker, because each server keeps one replica of a database; gunicorn's master, which does
+nothing else, holds the socket and starts the worker again when it dies, so that only the requests
+that it had taken are lost. It takes over a socket that systemd hands down (``LISTEN_FDS``), which
+outlives the master too; without that, its death closes the socket and somebody must start it again.
 """
 
 from __future__ import annotations

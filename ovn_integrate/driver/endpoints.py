@@ -100,6 +100,7 @@ class Endpoints:
         log.warning("port %s of a dead endpoint is freed", port["id"])
         self._links.detach(endpoint_id)
         self._ports.let_go(client, port)
+        self._known.pop(endpoint_id, None)
         return True
 
     def info(self, who: Identity) -> dict[str, str]:

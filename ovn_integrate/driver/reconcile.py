@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 INTERVAL = 300.0
 """Seconds from one time to the next."""
 
-_FIRST = 10.0
+# After a worker whose master was killed has ended: it is out of reach, and may still answer a call.
+_FIRST = 20.0
 
 
 class Clock:

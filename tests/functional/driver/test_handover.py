@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from ovn_integrate import servers
+from ovn_integrate.driver import calls, links
 from tests.functional.driver.bed import Host, Lan, delete, ids
 
 # What systemd does between fork and exec.
@@ -57,9 +59,10 @@ def start(behind: Behind, folder: Path) -> Iterator[Start]:
     """Starts a driver behind the socket, on the host's database or another."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(remote: str = behind.ovs.remote) -> subprocess.Popen[bytes]:
+    def begin(remote: str = behind.ovs.remote, ready: int = 0) -> subprocess.Popen[bytes]:
         number = behind.listening.fileno()
-        words = ["--db", remote, "driver", "start", "--gc-interval", "0", "--ready-timeout", "0"]
+        words = ["--db", remote, "driver", "start", "--gc-interval", "0"]
+        words += ["--ready-timeout", str(ready)]
         with (folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", _HAND_OVER, str(number), *words],
@@ -122,6 +125,30 @@ def test_a_killed_driver_is_not_missed(behind: Behind, lan: Lan, start: Start) -
         start()
         assert answer.result(20) == {}
     delete(behind, endpoint)
+
+
+def test_a_driver_that_is_stopped_finishes_its_calls_and_the_next_has_the_rest(
+    behind: Behind, lan: Lan, start: Start
+) -> None:
+    first, second = lan.endpoint(7), lan.endpoint(8)
+    driver = start(ready=20)
+    for endpoint in (first, second):
+        behind.ok("NetworkDriver.CreateEndpoint", endpoint)
+    bind = f"unix:{behind.socket_path}"
+    with ThreadPoolExecutor(2) as pool:
+        joined = pool.submit(behind.ok, "NetworkDriver.Join", ids(first))
+        while first["EndpointID"] not in servers.fetch(bind, calls.PATH)["ids"]:
+            assert not joined.done()
+        driver.terminate()
+        left = pool.submit(behind.ok, "NetworkDriver.Leave", ids(second))
+        outer = links.outer(first["EndpointID"])
+        behind.ovs.ctl("set", "Interface", outer, "external_ids:ovn-installed=true")
+        assert joined.result(20)["InterfaceName"]["SrcName"]
+        assert driver.wait(20) == 0
+        start()
+        assert left.result(20) == {}
+    for endpoint in (first, second):
+        delete(behind, endpoint)
 
 
 def test_a_host_that_is_not_set_up_is_no_reason_to_end(
