@@ -14,7 +14,11 @@ from . import suite
 from .command import ENVIRONMENT
 from .lab import Lab, lab_ready
 
+# Of the unit and functional tests that a lab test runs in a host, the number.
+INSIDE = "passed inside"
+
 _passed: Counter[str] = Counter()
+_passed_inside: Counter[str] = Counter()
 
 
 @cache
@@ -50,6 +54,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.lab)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what would only repeat on the machine's own suite what the run does anyway."""
+    own = [one for one in items if one.get_closest_marker("other_suites") and _is_own(one)]
+    if own:
+        config.hook.pytest_deselected(items=own)
+        items[:] = [item for item in items if item not in own]
+
+
+def _is_own(item: pytest.Item) -> bool:
+    return _suite_of(item) == suite.own_name()
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make what is missing of the suites now: it takes longer than one test may."""
     if not session.config.option.collectonly:
@@ -82,12 +98,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.when == "call" and report.passed:
         _passed[_suite_of(item)] += 1
+        _passed_inside[_suite_of(item)] += int(dict(report.user_properties).get(INSIDE, 0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, count in _passed.items():
         versions = suite.get(name).versions
-        terminalreporter.write_line(f"{name} ({versions}): {count} lab tests passed")
+        inside = f", {_passed_inside[name]} unit and functional ones in a host"
+        said = f"{name} ({versions}): {count} lab tests passed"
+        terminalreporter.write_line(said + (inside if _passed_inside[name] else ""))
 
 
 @pytest.fixture(scope="session")

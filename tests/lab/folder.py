@@ -18,7 +18,7 @@ UPPER = "upper"
 _TIMEOUT = 1800.0
 _PACKAGES = (
     *("docker.io", "iptables", "openvswitch-switch", "ovn-central", "ovn-host"),
-    *("python3", "python3-venv", "ca-certificates"),
+    *("python3", "python3-venv", "ca-certificates", "mandoc"),
     *("iproute2", "iputils-ping", "ethtool", "procps", "hostname", "busybox-static", "tcpdump"),
 )
 # The client was a part of docker.io before.

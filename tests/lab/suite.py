@@ -100,9 +100,12 @@ def get(name: str) -> Suite:
 
 
 def _requirements() -> list[str]:
+    """What the program and its tests import; the checks' tools stay with the machine's Python."""
     config = ConfigParser()
     config.read(CHECKOUT / "setup.cfg")
-    return config["options"]["install_requires"].split("\n")[1:]
+    needed = config["options"]["install_requires"].split("\n")[1:]
+    dev = config["options.extras_require"]["dev"].split("\n")
+    return needed + [line for line in dev if line.startswith("pytest")]
 
 
 def _digest(*words: str) -> str:
