@@ -73,6 +73,12 @@ class Driver:
             self._networks.adopt(self._client(), body.network_id, asked, pools)
         elif not by_null:
             self._networks.make(self._client(), body.network_id, asked, pools)
+        elif asked.gateway != options.DOCKER:
+            raise Invalid(
+                f"option {options.GATEWAY}={asked.gateway}",
+                "needs a logical network to be kept on",
+                f"give --subnet or -o {options.NETWORK}=NAME",
+            )
         return {}
 
     def delete_network(self, body: wire.NetworkBody) -> Reply:
@@ -96,16 +102,17 @@ class Driver:
         return {"Value": self._endpoints.info(_who(body))}
 
     def join(self, body: wire.Join) -> Reply:
-        """Without a gateway, so that Docker adds its own way out (``docker_gwbridge``) and
-        publishes ports there.
+        """Without a gateway Docker adds its own way out (``docker_gwbridge``) and publishes ports
+        there, unless the network shall have none.
         """
         link = self._endpoints.join(self._client, _who(body))
+        network = self._networks.get(self._client(), body.network_id)
         return {
             "InterfaceName": {"SrcName": link, "DstPrefix": "eth"},
             "Gateway": "",
             "GatewayIPv6": "",
             "StaticRoutes": [],
-            "DisableGatewayService": False,
+            "DisableGatewayService": network.gateway == options.NONE,
         }
 
     def leave(self, body: wire.EndpointBody) -> Reply:

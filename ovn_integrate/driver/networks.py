@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.options import NetworkOptions
+from ovn_integrate.driver.options import DOCKER, NetworkOptions
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 
 Network4or6 = IPv4Network | IPv6Network
@@ -39,6 +39,7 @@ class Pool:
 class Subnet:
     id: str
     cidr: Network4or6
+    gateway: Address4or6 | None = None
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,14 @@ class Network:
     """A logical network as a Docker network sees it.
 
     :param mtu: in bytes, asked for when the Docker network was made; None when nothing was.
+    :param gateway: the way out of it, one of ``options.GATEWAYS``.
     """
 
     id: str
     name: str
     subnets: tuple[Subnet, ...]
     mtu: int | None = None
+    gateway: str = DOCKER
 
     def subnet_of(self, address: Address4or6) -> Subnet | None:
         return next((one for one in self.subnets if address in one.cidr), None)
@@ -223,6 +226,8 @@ def _undone(client: Client, network: Resource) -> Iterator[Resource]:
 def _hold(client: Client, id: str, network_id: str, options: NetworkOptions) -> None:
     if options.mtu is not None:
         client.tag("networks", id, tags.with_mtu(network_id, options.mtu))
+    if options.gateway != DOCKER:
+        client.tag("networks", id, tags.with_gateway(network_id, options.gateway))
     # Last, as this one is what the network is found by.
     client.tag("networks", id, tags.of(network_id))
 
@@ -252,11 +257,20 @@ def _named(client: Client, network_id: str) -> Resource | None:
 
 def _subnets(client: Client, id: str) -> tuple[Subnet, ...]:
     found = client.query("subnets", network_id=id)
-    return tuple(Subnet(one["id"], ip_network(one["cidr"])) for one in found)
+    return tuple(
+        Subnet(
+            one["id"],
+            ip_network(one["cidr"]),
+            ip_address(one["gateway_ip"]) if one["gateway_ip"] else None,
+        )
+        for one in found
+    )
 
 
 def _network(found: Resource, subnets: tuple[Subnet, ...], network_id: str) -> Network:
-    return Network(found["id"], found["name"], subnets, tags.mtu(found.get("tags", ()), network_id))
+    said = found.get("tags", ())
+    mtu, gateway = tags.mtu(said, network_id), tags.gateway(said, network_id)
+    return Network(found["id"], found["name"], subnets, mtu, gateway or DOCKER)
 
 
 def _listed(cidrs: Iterable[Network4or6]) -> str:

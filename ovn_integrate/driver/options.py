@@ -10,10 +10,18 @@ from ovn_integrate.errors import Invalid
 
 # Keys of libnetwork's own (moby daemon/libnetwork/netlabel).
 GENERIC = "com.docker.network.generic"
+INTERNAL = "com.docker.network.internal"
 MTU = "com.docker.network.driver.mtu"
 
 NETWORK = "ovn.network"
 PORT = "ovn.port"
+GATEWAY = "ovn.gateway"
+
+# The ways out of a network: Docker's own gateway bridge, a router of OVN's, or none.
+DOCKER = "docker"
+OVN = "ovn"
+NONE = "none"
+GATEWAYS = (DOCKER, OVN, NONE)
 # kuryr-libnetwork's names for the same, so that its compose files work.
 _ALIASES = (NETWORK, "neutron.net.name", "neutron.net.uuid")
 _OURS = "ovn."
@@ -27,10 +35,12 @@ class NetworkOptions:
 
     :param network: name or id of the logical network to adopt; None to have one made.
     :param mtu: in bytes, of the containers' interfaces; None for what the tunnels let pass.
+    :param gateway: the way out of it, one of ``GATEWAYS``.
     """
 
     network: str | None = None
     mtu: int | None = None
+    gateway: str = DOCKER
 
 
 def parse_network(options: dict[str, Any]) -> NetworkOptions:
@@ -41,8 +51,11 @@ def parse_network(options: dict[str, Any]) -> NetworkOptions:
     generic = options.get(GENERIC) or {}
     if not isinstance(generic, dict):
         raise Invalid(GENERIC, "is no map")
-    _refuse_unknown(generic, NETWORK)
-    return NetworkOptions(_network(generic), _mtu(generic))
+    _refuse_unknown(generic, NETWORK, GATEWAY)
+    gateway = _gateway(generic)
+    if gateway == OVN and options.get(INTERNAL) in (True, "true"):
+        gateway = NONE  # docker network create --internal: there shall be no way out
+    return NetworkOptions(_network(generic), _mtu(generic), gateway)
 
 
 def parse_port(options: dict[str, Any]) -> str | None:
@@ -55,10 +68,10 @@ def parse_port(options: dict[str, Any]) -> str | None:
     return str(options[PORT]) if options.get(PORT) else None
 
 
-def _refuse_unknown(given: dict[str, Any], known: str) -> None:
+def _refuse_unknown(given: dict[str, Any], *known: str) -> None:
     for key in given:
-        if key.startswith(_OURS) and key != known:
-            raise Invalid(f"option {key}", "is unknown here", f"known: {known}")
+        if key.startswith(_OURS) and key not in known:
+            raise Invalid(f"option {key}", "is unknown here", f"known: {', '.join(known)}")
 
 
 def _network(generic: dict[str, Any]) -> str | None:
@@ -69,6 +82,13 @@ def _network(generic: dict[str, Any]) -> str | None:
     if NETWORK in generic and not named:
         raise Invalid(f"option {NETWORK}", "is empty", "give the name of a logical network")
     return next(iter(named.values()), None)
+
+
+def _gateway(generic: dict[str, Any]) -> str:
+    gateway = str(generic.get(GATEWAY, DOCKER))
+    if gateway not in GATEWAYS:
+        raise Invalid(f"option {GATEWAY}={gateway}", "is no gateway", " or ".join(GATEWAYS))
+    return gateway
 
 
 def _mtu(generic: dict[str, Any]) -> int | None:

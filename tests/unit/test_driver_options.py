@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate.driver import options, tags
-from ovn_integrate.driver.options import GENERIC, MTU, NetworkOptions
+from ovn_integrate.driver.options import GENERIC, INTERNAL, MTU, NetworkOptions
 from ovn_integrate.errors import Invalid
 
 ID = "480dad35" * 8
@@ -23,6 +23,12 @@ ID = "480dad35" * 8
         ({GENERIC: {"ovn.network": "a", "neutron.net.name": "a"}}, NetworkOptions(network="a")),
         ({GENERIC: {MTU: "1400"}}, NetworkOptions(mtu=1400)),
         ({GENERIC: {MTU: "0"}}, NetworkOptions()),
+        ({GENERIC: {"ovn.gateway": "docker"}}, NetworkOptions()),
+        ({GENERIC: {"ovn.gateway": "none"}}, NetworkOptions(gateway="none")),
+        ({GENERIC: {"ovn.gateway": "ovn"}}, NetworkOptions(gateway="ovn")),
+        ({GENERIC: {"ovn.gateway": "ovn"}, INTERNAL: False}, NetworkOptions(gateway="ovn")),
+        ({GENERIC: {"ovn.gateway": "ovn"}, INTERNAL: True}, NetworkOptions(gateway="none")),
+        ({GENERIC: {}, INTERNAL: True}, NetworkOptions()),
     ],
 )
 def test_options_of_a_network(given: dict[str, Any], expected: NetworkOptions) -> None:
@@ -34,6 +40,7 @@ def test_options_of_a_network(given: dict[str, Any], expected: NetworkOptions) -
     [
         ({"ovn.netwrok": "blue"}, "ovn.netwrok.*known: ovn.network"),
         ({"ovn.port": "db"}, "unknown here"),
+        ({"ovn.gateway": "yes"}, "no gateway; docker or ovn or none"),
         ({"ovn.network": ""}, "empty"),
         ({"ovn.network": "a", "neutron.net.uuid": "b"}, "different networks"),
         ({MTU: "1400.5"}, "no number"),
@@ -55,11 +62,13 @@ def test_options_of_an_endpoint() -> None:
 
 def test_tags_of_one_docker_network_are_told_from_those_of_others() -> None:
     other = "f" * 64
-    mine = [tags.of(ID), tags.with_mtu(ID, 1400)]
+    mine = [tags.of(ID), tags.with_mtu(ID, 1400), tags.with_gateway(ID, "none")]
     all_tags = [*mine, tags.of(other), tags.MADE, "red"]
     assert tags.belonging(all_tags, ID) == mine
     assert tags.mtu(all_tags, ID) == 1400
     assert tags.mtu(all_tags, other) is None
+    assert tags.gateway(all_tags, ID) == "none"
+    assert tags.gateway(all_tags, other) is None
     assert set(tags.holders(all_tags)) == {*mine, tags.of(other)}
     assert tags.holders([tags.MADE, "red"]) == []
 
