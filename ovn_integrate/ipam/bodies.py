@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate.ipam import convert, model
+from ovn_integrate.ipam import convert, l3, model
 from ovn_integrate.ipam.convert import Convert
 from ovn_integrate.ipam.faults import HTTPBadRequest
 
@@ -40,7 +40,7 @@ class Resource:
 
     name: str
     collection: str
-    kind: type[model.Network] | type[model.Subnet] | type[model.Port]
+    kind: type[model.Network | model.Subnet | model.Port | l3.Router | l3.FloatingIp]
     attributes: Mapping[str, Attribute]
 
 
@@ -143,7 +143,41 @@ PORT = Resource(
     },
 )
 
-RESOURCES = {resource.collection: resource for resource in (NETWORK, SUBNET, PORT)}
+ROUTER = Resource(
+    "router",
+    "routers",
+    l3.Router,
+    {
+        **_COMMON,
+        "admin_state_up": _BOOLEAN,
+        "external_gateway_info": Attribute(convert.external_gateway, filter=None),
+        "status": _READ_ONLY,
+        "availability_zone_hints": Attribute(convert.words, put=False, filter=None),
+        "availability_zones": _OPAQUE,
+    },
+)
+
+FLOATING_IP = Resource(
+    "floatingip",
+    "floatingips",
+    l3.FloatingIp,
+    {
+        **{key: one for key, one in _COMMON.items() if key != "name"},
+        "floating_network_id": Attribute(convert.identity, put=False, required=True),
+        "floating_ip_address": Attribute(
+            convert.or_none(convert.address), put=False, filter=convert.address
+        ),
+        "subnet_id": Attribute(convert.or_none(convert.identity), put=False, filter=None),
+        "port_id": Attribute(convert.or_none(convert.identity)),
+        "fixed_ip_address": Attribute(convert.or_none(convert.address), filter=convert.address),
+        "router_id": _READ_ONLY,
+        "status": _READ_ONLY,
+    },
+)
+
+RESOURCES = {
+    resource.collection: resource for resource in (NETWORK, SUBNET, PORT, ROUTER, FLOATING_IP)
+}
 
 
 def decode(body: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ _UPDATED = "2016-10-10T10:00:00-00:00"
 _EXTENSIONS = {
     "allowed-address-pairs": ("Allowed Address Pairs", "Addresses beside a port's own"),
     "binding": ("Port Binding", "Where a port is bound"),
+    "external-net": ("Neutron external network", "router:external"),
     "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
     "net-mtu": ("Network MTU", "The MTU of a network"),
@@ -20,6 +21,8 @@ _EXTENSIONS = {
     "port-security": ("Port Security", "port_security_enabled"),
     "project-id": ("project_id field enabled", "project_id beside tenant_id"),
     "provider": ("Provider Network", "provider:network_type"),
+    "router": ("Neutron L3 Router", "Routers, floating IPs and the way out"),
+    "ext-gw-mode": ("Neutron L3 Configurable external gateway mode", "enable_snat"),
     "sorting": ("Sorting support", "sort_key and sort_dir"),
     "standard-attr-description": ("standard-attr-description", "A description of each resource"),
     "standard-attr-revisions": ("Resource revision numbers", "revision_number"),

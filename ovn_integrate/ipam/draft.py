@@ -13,11 +13,22 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
-from ovn_integrate.ipam.faults import NetworkNotFound, PortNotFound, SubnetNotFound
+from ovn_integrate.ipam.faults import (
+    FloatingIPNotFound,
+    NetworkNotFound,
+    PortNotFound,
+    RouterNotFound,
+    SubnetNotFound,
+)
 from ovn_integrate.ipam.index import Index
+from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router, is_routers
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 
-T = TypeVar("T", Network, Subnet, Port)
+T = TypeVar("T", Network, Subnet, Port, Router, FloatingIp)
+
+
+# The key of the few planned things that are looked for by more than their network.
+_ANY = ""
 
 
 class Attempt:
@@ -68,6 +79,44 @@ class Draft:
             raise PortNotFound(id=id)
         return found
 
+    def router(self, id: str) -> Router:
+        """:raises RouterNotFound:"""
+        found = self._find(Router, self._index.routers, id)
+        if found is None:
+            raise RouterNotFound(id=id)
+        return found
+
+    def floating_ip(self, id: str) -> FloatingIp:
+        """:raises FloatingIPNotFound:"""
+        found = self._find(FloatingIp, self._index.floating_ips, id)
+        if found is None:
+            raise FloatingIPNotFound(id=id)
+        return found
+
+    def router_ports(self, router_id: str) -> list[Port]:
+        """The ports of a router, interfaces and gateway."""
+        ids = self._index.groups.get((Port, "device_id", router_id))
+        found = self._with_planned(Port, self._index.ports, ids)
+        return [one for one in found if is_routers(one) and one.device_id == router_id]
+
+    def interfaces_on(self, network_id: str) -> list[Port]:
+        """The routers' interfaces on a network."""
+        ids = self._index.groups.get((Port, INTERFACE, network_id))
+        found = self._with_planned(Port, self._index.ports, ids)
+        return [
+            one for one in found if one.device_owner == INTERFACE and one.network_id == network_id
+        ]
+
+    def having(self, kind: type[T], attribute: str, value: str) -> list[T]:
+        """The networks or floating IPs with that value in an attribute of ``index.KEYED``."""
+        tables: dict[type, Any] = {
+            Network: self._index.networks,
+            FloatingIp: self._index.floating_ips,
+        }
+        ids = self._index.groups.get((kind, attribute, value))
+        found = self._with_planned(kind, tables[kind], ids)
+        return [one for one in found if getattr(one, attribute) == value]
+
     def subnets_of(self, network_id: str) -> list[Subnet]:
         return list(self._children(Subnet, self._index.subnets, network_id))
 
@@ -106,12 +155,14 @@ class Draft:
         old = self._current(new.id)
         self.plans.append((old, new))
         self._set(self._attempt.things, new.id, new)
-        if old is None and not isinstance(new, Network):
+        if old is None and isinstance(new, (Subnet, Port)):
             self._set(self._attempt.children[type(new), new.network_id], new.id, None)
+        if isinstance(new, (Network, FloatingIp)) or (isinstance(new, Port) and is_routers(new)):
+            self._set(self._attempt.children[type(new), _ANY], new.id, None)
         if isinstance(new, Subnet):
             self._attempt.floors.pop(new.id, None)
-        if isinstance(new, Port):
-            self._claim(new, old if isinstance(old, Port) else None)
+        if isinstance(new, (Port, FloatingIp)):
+            self._claim(new, old if isinstance(old, (Port, FloatingIp)) else None)
 
     def drop(self, old: Thing) -> None:
         """Plan to delete a thing."""
@@ -123,7 +174,7 @@ class Draft:
         while self._undo:
             self._undo.pop()()
 
-    def _claim(self, new: Port, old: Port | None) -> None:
+    def _claim(self, new: Port | FloatingIp, old: Port | FloatingIp | None) -> None:
         for address in new.addresses:
             used = self._attempt.taken[new.network_id, address.version]
             if int(address) not in used and not (old and address in old.addresses):
@@ -144,7 +195,13 @@ class Draft:
         if id in self._attempt.things:
             return self._attempt.things[id]
         index = self._index
-        return index.ports.get(id) or index.subnets.get(id) or index.networks.get(id)
+        return (
+            index.ports.get(id)
+            or index.subnets.get(id)
+            or index.networks.get(id)
+            or index.routers.get(id)
+            or index.floating_ips.get(id)
+        )
 
     def _find(self, kind: type[T], table: dict[str, T], id: str) -> T | None:
         if id not in self._attempt.things:
@@ -155,6 +212,12 @@ class Draft:
     def _children(self, kind: type[T], table: dict[str, T], network_id: str) -> Iterator[T]:
         added = self._attempt.children.get((kind, network_id), {})
         for id in chain(self._index.groups.get((kind, "network_id", network_id)), added):
+            found = self._find(kind, table, id)
+            if found is not None:
+                yield found
+
+    def _with_planned(self, kind: type[T], table: dict[str, T], ids: Iterable[str]) -> Iterator[T]:
+        for id in dict.fromkeys(chain(ids, self._attempt.children.get((kind, _ANY), ()))):
             found = self._find(kind, table, id)
             if found is not None:
                 yield found

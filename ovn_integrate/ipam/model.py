@@ -9,9 +9,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
+
+if TYPE_CHECKING:
+    from ovn_integrate.ipam.l3 import FloatingIp, Router
 
 DEFAULT_PROJECT = "fake_project_id"
 """Whose things are when a request names nobody, as a Neutron without Keystone has it."""
@@ -59,6 +62,7 @@ class Network(_Common):
     port_security_enabled: bool = True
     network_type: str = "geneve"
     segmentation_id: int | None = None
+    physical_network: str | None = None
 
     @property
     def status(self) -> str:
@@ -78,7 +82,7 @@ class Network(_Common):
             "port_security_enabled": self.port_security_enabled,
             "router:external": self.external,
             "provider:network_type": self.network_type,
-            "provider:physical_network": None,
+            "provider:physical_network": self.physical_network,
             "provider:segmentation_id": self.segmentation_id,
             "vlan_transparent": False,
             "qinq": False,
@@ -241,12 +245,13 @@ class Port(_Common):
         }
 
 
-Thing = Network | Subnet | Port
+Thing: TypeAlias = "Network | Subnet | Port | Router | FloatingIp"
 
 _FIELDS = {
     "router:external": "external",
     "provider:network_type": "network_type",
     "provider:segmentation_id": "segmentation_id",
+    "provider:physical_network": "physical_network",
     "binding:host_id": "host_id",
     "binding:vnic_type": "vnic_type",
 }

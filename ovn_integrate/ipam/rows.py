@@ -23,6 +23,7 @@ from ovn_integrate.ipam.model import (
     Port,
     Route,
     Subnet,
+    Thing,
 )
 
 SWITCH = "Logical_Switch"
@@ -357,7 +358,7 @@ def _pools_of(text: str) -> Iterable[Span]:
         yield int(ipaddress.ip_address(start)), int(ipaddress.ip_address(end))
 
 
-def _own_keys(thing: Network | Subnet | Port, further: Mapping[str, str]) -> dict[str, str]:
+def _own_keys(thing: Thing, further: Mapping[str, str]) -> dict[str, str]:
     keys = {
         "description": thing.description,
         "tags": json.dumps(list(thing.tags)) if thing.tags else "",

@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ovn_integrate.ipam import networks, ports, query, subnets
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET, Resource
+from ovn_integrate.ipam import floatingips, networks, ports, query, routers, subnets
+from ovn_integrate.ipam.bodies import FLOATING_IP, NETWORK, PORT, ROUTER, SUBNET, Resource
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import NetworkNotFound, PortNotFound, SubnetNotFound, TagNotFound
+from ovn_integrate.ipam.faults import (
+    FloatingIPNotFound,
+    NetworkNotFound,
+    PortNotFound,
+    RouterNotFound,
+    SubnetNotFound,
+    TagNotFound,
+    Worded,
+)
 from ovn_integrate.ipam.index import KEYED, Index
+from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.query import Query
@@ -18,11 +27,19 @@ from ovn_integrate.ipam.store import Store
 
 Body = dict[str, Any]
 
-_RULES: dict[type, Any] = {Network: networks, Subnet: subnets, Port: ports}
-_MISSING: dict[type, type[NetworkNotFound | SubnetNotFound | PortNotFound]] = {
+_RULES: dict[type, Any] = {
+    Network: networks,
+    Subnet: subnets,
+    Port: ports,
+    Router: routers,
+    FloatingIp: floatingips,
+}
+_MISSING: dict[type, type[Worded]] = {
     Network: NetworkNotFound,
     Subnet: SubnetNotFound,
     Port: PortNotFound,
+    Router: RouterNotFound,
+    FloatingIp: FloatingIPNotFound,
 }
 
 
@@ -50,6 +67,18 @@ class Service:
         return self._store.change(
             lambda draft: _drafted(rules.update(draft, id, attributes), draft),
             f"update {resource.name}",
+        )
+
+    def connect(self, router_id: str, wish: routers.Interface) -> Body:
+        """Give a router an interface."""
+        return self._store.change(
+            lambda draft: routers.connect(draft, router_id, wish), "add router interface"
+        )
+
+    def disconnect(self, router_id: str, wish: routers.Interface) -> Body:
+        """Take an interface from a router."""
+        return self._store.change(
+            lambda draft: routers.disconnect(draft, router_id, wish), "remove router interface"
         )
 
     def delete(self, resource: Resource, id: str) -> None:
@@ -116,12 +145,20 @@ class Service:
 
 
 def _in_draft(resource: Resource, draft: Draft, id: str) -> Thing:
+    if resource is ROUTER:
+        return draft.router(id)
+    if resource is FLOATING_IP:
+        return draft.floating_ip(id)
     if resource is NETWORK:
         return draft.network(id)
     return draft.subnet(id) if resource is SUBNET else draft.port(id)
 
 
 def _table(resource: Resource, index: Index) -> Mapping[str, Thing]:
+    if resource is ROUTER:
+        return index.routers
+    if resource is FLOATING_IP:
+        return index.floating_ips
     if resource is PORT:
         return index.ports
     return index.networks if resource is NETWORK else index.subnets
@@ -141,7 +178,7 @@ def _drafted(thing: Thing, draft: Draft) -> Body:
 def _body(thing: Thing, subnets_of: Callable[[str], list[Subnet]]) -> Body:
     if isinstance(thing, Network):
         return thing.body([subnet.id for subnet in subnets_of(thing.id)])
-    if isinstance(thing, Subnet):
+    if not isinstance(thing, Port):
         return thing.body()
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())
 
@@ -172,7 +209,7 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
             yield attribute, asked.filters[attribute]
 
 
-_NARROWEST_FIRST = ("mac_address", "device_id", "cidr", "name", "network_id")
+_NARROWEST_FIRST = ("mac_address", "device_id", "port_id", "cidr", "name", "network_id")
 
 
 def _has_ips(asked: Query, thing: Thing, index: Index) -> bool:

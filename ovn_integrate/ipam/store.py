@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam import rows
+from ovn_integrate.ipam import l3_rows, rows
 from ovn_integrate.ipam.draft import Attempt, Draft
 from ovn_integrate.ipam.index import Index
+from ovn_integrate.ipam.l3 import FloatingIp, Router
+from ovn_integrate.ipam.l3_writer import L3Writer
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ovsdb import Change, Row, Session
 from ovn_integrate.pump import Pump
@@ -32,10 +34,13 @@ _RETRY = 1.0
 # Taking in a large NB (100,000 ports) takes longer than any single change may.
 _FIRST_REPLICA = 120.0
 _READERS: dict[str, Callable[[Any], Thing | None]] = {
-    rows.SWITCH: rows.network_of,
+    rows.SWITCH: l3_rows.network_of,
     rows.SWITCH_PORT: rows.port_of,
-    rows.DHCP: rows.subnet_of_row,
+    rows.DHCP: lambda row: rows.subnet_of_row(row) or l3_rows.floating_of(row),
+    l3_rows.ROUTER: l3_rows.router_of,
 }
+_UNTOLD = {table for table in l3_rows.TABLES if table not in _READERS}
+"""The tables whose rows belong to things of other rows."""
 
 
 class Store:
@@ -114,8 +119,8 @@ class Store:
                 session = Session.open(
                     self._remote,
                     ovsdb.NB,
-                    rows.TABLES,
-                    unread=rows.UNREAD,
+                    {**rows.TABLES, **l3_rows.TABLES},
+                    unread={**rows.UNREAD, **l3_rows.UNREAD},
                     notice=self._notice,
                     timeout=_FIRST_REPLICA,
                 )
@@ -133,7 +138,8 @@ class Store:
                 return
 
     def _notice(self, event: str, row: Row, _: Row | None) -> None:
-        self._index.replace(row.uuid, None if event == "delete" else _thing(row))
+        if ovsdb.table_of(row) not in _UNTOLD:
+            self._index.replace(row.uuid, None if event == "delete" else _thing(row))
 
 
 def _thing(row: Row) -> Thing | None:
@@ -163,6 +169,7 @@ class _Writer:
                 self._create(new, draft)
             else:
                 self._update(old, new, draft)
+        L3Writer(self._change, self._index, draft).write()
 
     def _touch(self, network_id: str) -> None:
         if network_id in self._attempt.touched:
@@ -187,8 +194,10 @@ class _Writer:
             self._change.insert(rows.SWITCH, uuid.UUID(new.id), **columns)
             ledger = rows.ledger_id(new.id)
             self._change.insert(rows.DHCP, ledger, **rows.ledger_columns(new.id))
-        elif isinstance(new, Subnet):
-            self._change.insert(rows.DHCP, **columns)
+        elif isinstance(new, Router):
+            self._change.insert(l3_rows.ROUTER, uuid.UUID(new.id), **columns)
+        elif not isinstance(new, Port):
+            self._change.insert(_TABLE_OF[type(new)], **columns)
         else:
             row = self._change.insert(
                 rows.SWITCH_PORT, **columns, **self._dhcp_references(new, draft)
@@ -242,15 +251,22 @@ _TABLE_OF: dict[type, str] = {
     Network: rows.SWITCH,
     Subnet: rows.DHCP,
     Port: rows.SWITCH_PORT,
+    Router: l3_rows.ROUTER,
+    FloatingIp: rows.DHCP,
 }
 
 
 def _columns(thing: Thing, draft: Draft) -> rows.Columns:
     if isinstance(thing, Network):
-        return rows.network_columns(thing)
+        return l3_rows.network_columns(thing)
     if isinstance(thing, Subnet):
         return rows.subnet_columns(thing, draft.network(thing.network_id).mtu)
-    return rows.port_columns(thing, draft.subnets_of(thing.network_id))
+    if isinstance(thing, Router):
+        return l3_rows.router_columns(thing)
+    if isinstance(thing, FloatingIp):
+        return l3_rows.floating_columns(thing)
+    columns = rows.port_columns(thing, draft.subnets_of(thing.network_id))
+    return {**columns, **l3_rows.switch_port_columns(thing)}
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
