@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 
 from ovn_integrate import netlink
 from ovn_integrate.driver import links as names
+from ovn_integrate.driver import routers
 from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.networks import Network, Networks
 from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.options import OVN
 from ovn_integrate.driver.ports import (
     MADE,
     TAKEN,
@@ -92,6 +94,17 @@ class Endpoints:
             else:
                 self._ports.let_go_of(connect(), who.endpoint_id)
 
+    def port(self, client: Client, who: Identity) -> Resource:
+        """The port of an endpoint.
+
+        :raises PortNotFound: there is no such endpoint.
+        """
+        known = self._known.get(who.endpoint_id)
+        found = [known] if known is not None else self._ports.of(client, who.endpoint_id)
+        if not found:
+            raise PortNotFound(str(who), "has no port", "was it deleted in Neutron?")
+        return found[0]
+
     def info(self, who: Identity) -> dict[str, str]:
         """What the replica says of an endpoint, empty if nothing."""
         attached = self._links.attached(who.endpoint_id)
@@ -113,6 +126,8 @@ class Endpoints:
             undo.callback(pair.exception)  # not to be undone while it is being done
             port, addresses = self._ports.get(client, wish)
             undo.callback(self._drop_port, client, port)
+            if network.gateway == OVN:
+                routers.give_address(client, port["id"])
             pair.result()
             self._attach(who, port)
             undo.pop_all()
@@ -134,13 +149,10 @@ class Endpoints:
         return has
 
     def _make_link(self, client: Client, who: Identity) -> None:
-        ports = self._ports.of(client, who.endpoint_id)
-        if not ports:
-            raise PortNotFound(str(who), "has no port", "was it deleted in Neutron?")
+        port = self.port(client, who)
         network = self._networks.get(client, who.network_id)
-        mac = ports[0]["mac_address"]
-        self._links.prepare(who.endpoint_id, mac, self._mtu(network)).result()
-        self._attach(who, ports[0])
+        self._links.prepare(who.endpoint_id, port["mac_address"], self._mtu(network)).result()
+        self._attach(who, port)
 
     def _yields(self, client: Client, port: Resource, wish: Wish) -> bool:
         """Whether a port's endpoint is dead on this host; if so the port is free or gone now.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ from ovn_integrate.errors import Invalid
 # Keys of libnetwork's own (moby daemon/libnetwork/netlabel).
 GENERIC = "com.docker.network.generic"
 INTERNAL = "com.docker.network.internal"
+PORTMAP = "com.docker.network.portmap"
 MTU = "com.docker.network.driver.mtu"
 
 NETWORK = "ovn.network"
@@ -25,6 +28,8 @@ GATEWAYS = (DOCKER, OVN, NONE)
 # kuryr-libnetwork's names for the same, so that its compose files work.
 _ALIASES = (NETWORK, "neutron.net.name", "neutron.net.uuid")
 _OURS = "ovn."
+
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}  # IANA's numbers
 
 _SMALLEST_MTU = 68  # of IPv4, RFC 791
 
@@ -41,6 +46,21 @@ class NetworkOptions:
     network: str | None = None
     mtu: int | None = None
     gateway: str = DOCKER
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """What ``docker run -p`` asks for.
+
+    :param port: the container's.
+    :param host_ip: the host's address that it is reached at; None for all.
+    :param host_ports: the host's ports, of which the first that is free is taken.
+    """
+
+    protocol: str
+    port: int
+    host_ip: str | None
+    host_ports: range
 
 
 def parse_network(options: dict[str, Any]) -> NetworkOptions:
@@ -66,6 +86,42 @@ def parse_port(options: dict[str, Any]) -> str | None:
     """
     _refuse_unknown(options, PORT)
     return str(options[PORT]) if options.get(PORT) else None
+
+
+def parse_published(options: dict[str, Any]) -> list[PublishedPort]:
+    """The ports to publish, out of the body of ProgramExternalConnectivity.
+
+    :raises Invalid: one cannot be published.
+    """
+    return [_published(one) for one in options.get(PORTMAP) or ()]
+
+
+def _published(asked: Mapping[str, Any]) -> PublishedPort:
+    port, first = int(asked["Port"]), int(asked.get("HostPort") or 0)
+    protocol = _PROTOCOLS.get(asked.get("Proto", 0))
+    if protocol is None:
+        raise Invalid(f"protocol {asked.get('Proto')}", "cannot be published")
+    if not first:
+        # Docker has no way to be told which one was chosen.
+        raise Invalid(
+            f"port {port}/{protocol}",
+            "has no port of the host's to be published on",
+            f"give one: -p 8080:{port}",
+        )
+    last = max(first, int(asked.get("HostPortEnd") or 0))
+    return PublishedPort(protocol, port, _host_ip(asked.get("HostIP")), range(first, last + 1))
+
+
+def _host_ip(asked: str | None) -> str | None:
+    try:
+        address = ipaddress.ip_address(asked or "0.0.0.0")
+    except ValueError:
+        raise Invalid(f"host address {asked}", "is no IP address") from None
+    if address.is_unspecified:
+        return None
+    if address.version != 4:
+        raise Invalid(f"host address {address}", "is no IPv4 address, and no others are published")
+    return str(address)
 
 
 def _refuse_unknown(given: dict[str, Any], *known: str) -> None:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Any
 
+from ovn_integrate.driver import routers
 from ovn_integrate.driver.networks import Network, Networks
 from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.options import GATEWAY, OVN
 from ovn_integrate.errors import (
     Conflict,
     Error,
@@ -119,6 +121,8 @@ class Ports:
 
     def let_go(self, client: Client, port: Resource) -> None:
         """Delete a port that was made, unbind one that was taken. It may be gone."""
+        if port.get("binding:profile", {}).get(GATEWAY) == OVN:
+            routers.release_address(client, port["id"])
         if port["device_owner"] != TAKEN:
             client.delete("ports", port["id"])
             return
@@ -168,7 +172,7 @@ class Ports:
         if other and not self._yields(client, port, wish):
             raise Conflict(subject, f"is attached on host {port.get('binding:host_id')}")
         wish.addresses.refuse_other(addresses_of(port, network), subject)
-        return client.update("ports", port["id"], **_binding(wish, TAKEN))
+        return client.update("ports", port["id"], **_binding(network, wish, TAKEN))
 
     def _clear_way(
         self, client: Client, network: Network, wish: Wish, error: Error
@@ -219,7 +223,7 @@ def _attributes(network: Network, wish: Wish) -> dict[str, Any]:
         "network_id": network.id,
         "name": wish.who.endpoint_id[:12],
         "admin_state_up": True,
-        **_binding(wish, MADE),
+        **_binding(network, wish, MADE),
     }
     if wanted.ips:
         attributes["fixed_ips"] = [_fixed(network, one) for one in wanted.ips]
@@ -234,13 +238,15 @@ def _attributes(network: Network, wish: Wish) -> dict[str, Any]:
     return attributes
 
 
-def _binding(wish: Wish, owner: str) -> dict[str, Any]:
+def _binding(network: Network, wish: Wish, owner: str) -> dict[str, Any]:
+    # That it has an address outside is told by the port itself, to who finds it left behind.
+    outside = {GATEWAY: OVN} if network.gateway == OVN else {}
     return {
         "device_id": wish.who.endpoint_id,
         "device_owner": owner,
         "binding:host_id": wish.host,
         # Becomes options:iface-id-ver of the logical port: only this endpoint's link may bind it.
-        "binding:profile": {"ovn.iface_id_ver": wish.who.endpoint_id},
+        "binding:profile": {"ovn.iface_id_ver": wish.who.endpoint_id, **outside},
     }
 
 
