@@ -52,7 +52,9 @@ class Driver:
         self._links = links
         self._gateways = Gateways(links)
         self._networks = Networks()
-        self._endpoints = Endpoints(links, self._networks, ready_timeout=ready_timeout)
+        self._endpoints = Endpoints(
+            links, self._networks, self._gateways.revoke, ready_timeout=ready_timeout
+        )
         self._neutron = Client(())
         self._connecting = threading.Lock()
 

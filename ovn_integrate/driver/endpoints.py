@@ -42,11 +42,20 @@ _TURN = 15.0  # seconds to wait for another call about the same endpoint
 class Endpoints:
     """The endpoints of this host. Any thread may use it.
 
+    :param revoke: takes the published ports of an endpoint away that gives way to another.
     :param ready_timeout: seconds that :meth:`join` waits for OVN; 0 for not at all.
     """
 
-    def __init__(self, links: Links, networks: Networks, *, ready_timeout: float) -> None:
+    def __init__(
+        self,
+        links: Links,
+        networks: Networks,
+        revoke: Callable[[str], None],
+        *,
+        ready_timeout: float,
+    ) -> None:
         self._links = links
+        self._revoke = revoke
         self._networks = networks
         self._ports = Ports(networks, self._yields)
         self._ready_timeout = ready_timeout
@@ -169,6 +178,7 @@ class Endpoints:
         ):
             return False
         log.warning("port %s of a dead endpoint gives way to %s", port["id"], wish.who)
+        self._revoke(endpoint_id)
         self._links.detach(endpoint_id)
         self._ports.let_go(client, port)
         return True

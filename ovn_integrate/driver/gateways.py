@@ -110,7 +110,9 @@ def _bound(wanted: Published) -> bool:
     if kind is None:
         return False
     with closing(socket.socket(socket.AF_INET, kind)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_STREAM:
+            # Connections that have just ended are in nobody's way.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((wanted.address or "", wanted.port))
         except OSError:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate.driver import options, tags
-from ovn_integrate.driver.options import GENERIC, INTERNAL, MTU, NetworkOptions
+from ovn_integrate.driver.options import GENERIC, INTERNAL, MTU, NetworkOptions, PublishedPort
 from ovn_integrate.errors import Invalid
 
 ID = "480dad35" * 8
@@ -58,6 +58,31 @@ def test_options_of_an_endpoint() -> None:
     assert options.parse_port({"ovn.port": "db"}) == "db"
     with pytest.raises(Invalid, match=r"ovn\.prot"):
         options.parse_port({"ovn.prot": "db"})
+
+
+def test_ports_to_publish() -> None:
+    asked = {"Proto": 6, "IP": "", "Port": 80, "HostIP": "", "HostPort": 8080, "HostPortEnd": 8090}
+    udp = {"Proto": 17, "Port": 53, "HostIP": "127.0.0.1", "HostPort": 53, "HostPortEnd": 0}
+    assert options.parse_published({options.PORTMAP: [asked, udp]}) == [
+        PublishedPort("tcp", 80, None, range(8080, 8091)),
+        PublishedPort("udp", 53, "127.0.0.1", range(53, 54)),
+    ]
+    assert options.parse_published({}) == options.parse_published({options.PORTMAP: None}) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"HostPort": 0}, "-p 8080:80"),
+        ({"Proto": 1}, "protocol 1"),
+        ({"HostIP": "::1"}, "no IPv4 address"),
+        ({"HostIP": "here"}, "no IP address"),
+    ],
+)
+def test_ports_that_cannot_be_published(more: dict[str, Any], words: str) -> None:
+    asked = {"Proto": 6, "Port": 80, "HostPort": 8080, **more}
+    with pytest.raises(Invalid, match=words):
+        options.parse_published({options.PORTMAP: [asked]})
 
 
 def test_tags_of_one_docker_network_are_told_from_those_of_others() -> None:
