@@ -98,14 +98,17 @@ class Driver:
     def _open(self, network_id: str) -> None:
         """Have the way out of a network through OVN, or none of the network."""
         client = self._client()
-        network = self._networks.get(client, network_id)
         try:
-            external = routers.connect(client, network_id, network, self._host())
-            self._gateways.create(network_id, external)
+            self._connect(client, network_id)
         except Error:
             with undoing("a network's way out"):
                 self._close(client.within(UNDO), network_id)
             raise
+
+    def _connect(self, client: Client, network_id: str) -> None:
+        network = self._networks.get(client, network_id)
+        external = routers.connect(client, network_id, network, self._host())
+        self._gateways.create(network_id, external)
 
     def _close(self, client: Client, network_id: str) -> None:
         with ExitStack() as rest:  # what fails must not keep the rest from going
@@ -151,8 +154,9 @@ class Driver:
         }
 
     def _way_out(self, who: Identity) -> str:
-        self._gateways.restore()
         client = self._client()
+        if not self._gateways.restore(who.network_id):
+            self._connect(client, who.network_id)
         network = self._networks.get(client, who.network_id)
         has = addresses_of(self._endpoints.port(client, who), network)
         subnet = network.subnet_of(has.ipv4.ip) if has.ipv4 else None

@@ -14,7 +14,7 @@ from ovn_integrate.driver import links as names
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.options import PublishedPort
 from ovn_integrate.driver.routers import External
-from ovn_integrate.errors import Conflict, NotConfigured
+from ovn_integrate.errors import Conflict
 from ovn_integrate.host import gateway, packet_filter
 from ovn_integrate.host.packet_filter import Published
 
@@ -41,19 +41,17 @@ class Gateways:
         with self._lock, self._links.session(gateway.TABLES) as session:
             gateway.delete(session, network_id)
 
-    def restore(self) -> None:
-        """Have what the kernel forgot when the host was started anew.
-
-        :raises NotConfigured: there is no such bridge.
+    def restore(self, network_id: str) -> bool:
+        """Have what the kernel forgot when the host was started anew; False when Open vSwitch does
+        not know of the way out either.
         """
         found = self._links.bridge(gateway.NAME)
-        if found is None:
-            raise NotConfigured(
-                f"bridge {gateway.NAME}", "does not exist", "docker network rm, and create it anew"
-            )
+        if found is None or network_id not in gateway.users(found[1]):
+            return False
         datapath, ids = found
         with self._lock:
             gateway.restore(ids, userspace=datapath == "netdev")
+        return True
 
     def publish(self, endpoint_id: str, ports: Iterable[PublishedPort], target: str) -> None:
         """Publish an endpoint's ports, all or none; those of an earlier call go.

@@ -102,6 +102,31 @@ def who(host: Host, target: str) -> str:
     return said.strip().strip("[]").removeprefix("::ffff:")
 
 
+def echo_udp(host: Host, container: str) -> None:
+    """Serve on port 53 of a container: the image has nothing that does so by UDP."""
+    script = (
+        "import socket\n"
+        "s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 53))\n"
+        "while True: s.sendto(*s.recvfrom(99))\n"
+    )
+    pid = host.docker("inspect", "-f", "{{.State.Pid}}", container)
+    host.popen("nsenter", "-t", pid, "-n", host.program, "-c", script)
+
+
+def ask_by_udp(host: Host, address: str, port: int) -> str:
+    """What comes back of a datagram that is sent until something does."""
+    script = (
+        "import socket, sys\n"
+        "s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(0.5)\n"
+        "s.connect((sys.argv[1], int(sys.argv[2])))\n"
+        "for _ in range(20):\n"
+        "    s.send(b'hello')\n"
+        "    try: print(s.recv(99).decode()); break\n"
+        "    except OSError: pass\n"
+    )
+    return host.run(host.program, "-c", script, address, str(port)).stdout.strip()
+
+
 def published(host: Host) -> str:
     return host.run("iptables", "-t", "nat", "-S", "OVN-GATEWAY-IN").stdout
 
@@ -181,6 +206,13 @@ def test_what_it_made_outlives_the_driver_and_is_restored_after_a_boot(
     host.docker("rm", "-f", "web")
     assert "DNAT" not in published(host)
 
+    # A database of Open vSwitch that was made anew.
+    host.run("ovs-vsctl", "del-br", "br-ovn-gw")
+    host.run("ovs-vsctl", "remove", "Open_vSwitch", ".", "external_ids", "ovn-bridge-mappings")
+    web(host, "web", "foo")
+    assert get(host, "web", outside.address) == "outside"
+    host.docker("rm", "-f", "web")
+
     # What a host has lost when it comes up again.
     host.run("ip", "address", "flush", "dev", "br-ovn-gw")
     host.run("ip", "link", "set", "br-ovn-gw", "down")
@@ -190,6 +222,35 @@ def test_what_it_made_outlives_the_driver_and_is_restored_after_a_boot(
     assert get(host, "web", outside.address) == "outside"
     assert who(outside, f"{host.address}:8080") == outside.address
     host.docker("rm", "-f", "web")
+    host.docker("network", "rm", "foo")
+
+
+def test_published_ports_after_a_crash_of_docker(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80", "--ip", "192.168.1.9")
+    host.stop_docker("KILL")
+    host.start_docker()
+    # Docker starts it anew with the same address, and says nothing of the endpoint that it had.
+    host.docker("start", "web")
+    assert who(outside, f"{host.address}:8080") == outside.address
+    assert published(host).count("DNAT") == 1
+    host.docker("rm", "-f", "web")
+    assert "DNAT" not in published(host)
+    host.docker("network", "rm", "foo")
+
+
+def test_a_range_of_udp_ports(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    ports = ("-p", "5300-5301:53/udp")
+    run_container(host, "echo", "foo", *ports)
+    echo_udp(host, "echo")
+    assert ask_by_udp(outside, host.address, 5300) == "hello"
+    # The first of the range is taken.
+    run_container(host, "two", "foo", *ports)
+    assert "--dport 5301" in published(host)
+    host.docker("rm", "-f", "echo", "two")
     host.docker("network", "rm", "foo")
 
 
