@@ -21,7 +21,6 @@ from ovn_integrate.errors import (
     Invalid,
     IpAddressAlreadyAllocated,
     NetworkInUse,
-    NetworkNotFound,
     NotFound,
 )
 from ovn_integrate.host import gateway
@@ -59,9 +58,9 @@ def connect(client: Client, network_id: str, network: Network, chassis: str) -> 
         )
     try:
         return _connect(client, network_id, network, subnets, chassis)
-    except (NetworkNotFound, IpAddressAlreadyAllocated):
-        # Another host took the external network along with its last one, or was faster to make
-        # the router.
+    except (NotFound, IpAddressAlreadyAllocated):
+        # Another host took the router or the external network along with its last one, or was
+        # faster to make a router.
         return _connect(client, network_id, network, subnets, chassis)
 
 
@@ -72,13 +71,14 @@ def _connect(
     name = f"docker-{network.id}"
     found = client.query("routers", name=name)
     router = found[0] if found else _router(client, name, external, chassis)
+    # Before the rest, so that it does not go with the last network of another host.
+    client.tag("routers", router["id"], tags.of(network_id))
     try:
         _attach(client, router, subnets)
     except Error:
         if not found:
             _dismantle(client, router["id"])
         raise
-    client.tag("routers", router["id"], tags.of(network_id))
     return external
 
 
@@ -114,14 +114,33 @@ def floating(client: Client, port_id: str) -> list[Resource]:
 
 
 def _external(client: Client) -> External:
-    network = _named(client)
-    if network is None:
-        network = _made(client)
-    for subnet in client.query("subnets", network_id=network["id"], ip_version="4"):
+    network = _named(client) or _made(client)
+    subnets = _subnets(client, network) or _filled(client, network)
+    for subnet in subnets:
         if subnet["gateway_ip"]:
             length = subnet["cidr"].partition("/")[2]
             return External(network["id"], IPv4Interface(f"{subnet['gateway_ip']}/{length}"))
     raise Invalid(f"external network {NAME}", "has no IPv4 subnet with a gateway")
+
+
+def _subnets(client: Client, network: Resource) -> list[Resource]:
+    return client.query("subnets", network_id=network["id"], ip_version="4")
+
+
+def _filled(client: Client, network: Resource) -> list[Resource]:
+    try:
+        client.create(
+            "subnets",
+            network_id=network["id"],
+            ip_version=4,
+            cidr=_CIDR,
+            gateway_ip=_FIRST,
+            enable_dhcp=False,
+        )
+    except Invalid:
+        # It overlaps: another host has made it meanwhile.
+        log.debug("%s has a subnet already", NAME)
+    return _subnets(client, network)
 
 
 def _named(client: Client) -> Resource | None:
@@ -143,14 +162,6 @@ def _made(client: Client) -> Resource:
             raise
         return other
     client.tag("networks", network["id"], tags.MADE)
-    client.create(
-        "subnets",
-        network_id=network["id"],
-        ip_version=4,
-        cidr=_CIDR,
-        gateway_ip=_FIRST,
-        enable_dhcp=False,
-    )
     return network
 
 
@@ -163,11 +174,21 @@ def _router(client: Client, name: str, external: External, chassis: str) -> Reso
 
 
 def _attach(client: Client, router: Resource, subnets: Sequence[Subnet]) -> None:
-    ports = client.query("ports", device_id=router["id"], device_owner=_INTERFACE)
-    have = {fixed["subnet_id"] for port in ports for fixed in port["fixed_ips"]}
+    have = _attached(client, router)
     for subnet in subnets:
-        if subnet.id not in have:
+        if subnet.id in have:
+            continue
+        try:
             client.act("routers", router["id"], "add_router_interface", subnet_id=subnet.id)
+        except Error:
+            # Another host may do the same at this moment.
+            if subnet.id not in _attached(client, router):
+                raise
+
+
+def _attached(client: Client, router: Resource) -> set[str]:
+    ports = client.query("ports", device_id=router["id"], device_owner=_INTERFACE)
+    return {fixed["subnet_id"] for port in ports for fixed in port["fixed_ips"]}
 
 
 def _dismantle(client: Client, id: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -57,6 +59,24 @@ def test_all_docker_networks_on_a_network_share_its_router(
     assert neutron.query("routers")
     routers.disconnect(neutron, DOCKER_IDS[1])
     assert neutron.query("ports") == []
+
+
+def test_two_hosts_at_the_same_moment_have_one_router(neutron: Client, network: Network) -> None:
+    for _ in range(10):
+        barrier = threading.Barrier(len(DOCKER_IDS))
+
+        def connect(id: str, barrier: threading.Barrier = barrier) -> routers.External:
+            barrier.wait(10)
+            return routers.connect(neutron, id, network, CHASSIS)
+
+        with ThreadPoolExecutor(len(DOCKER_IDS)) as pool:
+            first, second = pool.map(connect, DOCKER_IDS)
+        assert first == second
+        (router,) = neutron.query("routers")
+        assert len(neutron.query("ports", device_id=router["id"])) == 3
+        for one in DOCKER_IDS:
+            routers.disconnect(neutron, one)
+        assert neutron.query("routers") == neutron.query("networks", name=routers.NAME) == []
 
 
 def test_what_a_dead_endpoint_left_goes_with_the_router(neutron: Client, network: Network) -> None:
