@@ -75,8 +75,8 @@ def clients(host: Host) -> set[str]:
     return {line.split(":ffff:")[1].split("]")[0] for line in log.splitlines() if ":ffff:" in line}
 
 
-def create(host: Host, *options: str, name: str = "foo") -> None:
-    words = ("network", "create", "-d", "openvswitch", "--subnet", SUBNET, *options)
+def create(host: Host, *options: str, name: str = "foo", subnet: str = SUBNET) -> None:
+    words = ("network", "create", "-d", "openvswitch", "--subnet", subnet, *options)
     host.docker(*words, name)
 
 
@@ -223,6 +223,24 @@ def test_what_it_made_outlives_the_driver_and_is_restored_after_a_boot(
     assert who(outside, f"{host.address}:8080") == outside.address
     host.docker("rm", "-f", "web")
     host.docker("network", "rm", "foo")
+
+
+def test_with_two_families_ipv6_stays_inside_and_other_networks_are_no_way_out(
+    path: Cluster, outside: Host
+) -> None:
+    host = path.first
+    create(host, "--ipv6", "--subnet", "fd01::/64", "-o", "ovn.gateway=ovn")
+    create(host, "-o", "ovn.gateway=none", name="bar", subnet="192.168.2.0/24")
+    run_container(host, "one", "foo", "--ip6", "fd01::9")
+    run_container(host, "two", "foo")
+    host.docker("network", "connect", "bar", "two")
+    assert links(host, "two") == {"eth0", "eth1"}
+    assert "default via 192.168.1.1" in host.docker("exec", "two", "ip", "route")
+    assert "default" not in host.docker("exec", "two", "ip", "-6", "route")
+    host.docker("exec", "two", "ping", "-c", "3", "-W", "5", "fd01::9")
+    assert get(host, "two", outside.address) == "outside"
+    host.docker("rm", "-f", "one", "two")
+    host.docker("network", "rm", "foo", "bar")
 
 
 def test_published_ports_after_a_crash_of_docker(path: Cluster, outside: Host) -> None:
