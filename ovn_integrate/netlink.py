@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Interface
 from typing import Any
 
 from ovn_integrate.errors import CommandFailed, NotPermitted
@@ -68,6 +69,20 @@ def make_veth(outer: str, inner: str, *, mac: str | None, mtu: int) -> None:
         else:
             # One message makes both ends as wanted.
             route.link("add", ifname=outer, kind="veth", mtu=mtu, state="up", peer=peer)
+
+
+def set_address(name: str, address: IPv4Interface) -> None:
+    """Have an address on a link, and the link up.
+
+    :raises CommandFailed: there is no such link, or the kernel refused.
+    :raises NotPermitted: root is needed.
+    """
+    with _named(f"link {name}"):
+        index = socket.if_nametoindex(name)
+    with _changing(f"link {name}") as route:
+        length = address.network.prefixlen
+        route.addr("replace", index=index, address=str(address.ip), prefixlen=length)
+        route.link("set", index=index, state="up")
 
 
 def delete_link(name: str) -> bool:

@@ -22,11 +22,13 @@ def run(
     *,
     timeout: float = TIMEOUT,
     env: Mapping[str, str] | None = None,
+    input: str = "",
 ) -> str:
     """Run a command to its end and return what it printed.
 
     :param timeout: seconds until the command is killed.
     :param env: variables set beside the caller's environment.
+    :param input: what it reads from its standard input.
     :raises CommandFailed: it is missing, took too long, or its status was not zero.
     """
     words = [str(word) for word in argv]
@@ -36,7 +38,7 @@ def run(
             capture_output=True,
             text=True,
             timeout=timeout,
-            stdin=subprocess.DEVNULL,
+            input=input,
             env={**os.environ, **(env or {})},
             check=False,
         )

@@ -48,8 +48,11 @@ METHODS: dict[str, tuple[type[wire.Body], Method]] = {
     "NetworkDriver.EndpointOperInfo": (wire.EndpointBody, Driver.endpoint_info),
     "NetworkDriver.Join": (wire.Join, Driver.join),
     "NetworkDriver.Leave": (wire.EndpointBody, Driver.leave),
-    "NetworkDriver.ProgramExternalConnectivity": (wire.EndpointBody, Driver.nothing),
-    "NetworkDriver.RevokeExternalConnectivity": (wire.EndpointBody, Driver.nothing),
+    "NetworkDriver.ProgramExternalConnectivity": (
+        wire.ProgramExternalConnectivity,
+        Driver.publish,
+    ),
+    "NetworkDriver.RevokeExternalConnectivity": (wire.EndpointBody, Driver.revoke),
     "NetworkDriver.DiscoverNew": (wire.Nothing, Driver.nothing),
     "NetworkDriver.DiscoverDelete": (wire.Nothing, Driver.nothing),
     "IpamDriver.GetCapabilities": (wire.Nothing, _of_ipam(Ipam.capabilities)),

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import engine, options, policy, wire
+from ovn_integrate.driver import engine, options, policy, routers, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
+from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.gc import Collector
 from ovn_integrate.driver.ipam import Ipam
 from ovn_integrate.driver.links import Links
+from ovn_integrate.driver.model import Place, Pool
 from ovn_integrate.driver.names import Names
-from ovn_integrate.driver.networks import Networks, Place, Pool
+from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.notes import Notes
 from ovn_integrate.driver.pools import SPACE, Pools
+from ovn_integrate.driver.ports import UNDO, addresses_of, undoing
 from ovn_integrate.driver.reservations import Reservations
 from ovn_integrate.driver.wish import Addresses, Identity, Wish
-from ovn_integrate.errors import Invalid
+from ovn_integrate.errors import Error, Invalid
 from ovn_integrate.host import settings
 
 Reply = dict[str, Any]
@@ -51,9 +55,12 @@ class Driver:
     def __init__(self, links: Links, *, ready_timeout: float, scope: str = options.LOCAL) -> None:
         self._links = links
         self._scope = scope
+        self._gateways = Gateways(links)
         self._networks = Networks()
         notes = Notes()
-        self._endpoints = Endpoints(links, self._networks, notes, ready_timeout=ready_timeout)
+        self._endpoints = Endpoints(
+            links, self._networks, notes, self._gateways.revoke, ready_timeout=ready_timeout
+        )
         self._neutron = Client(())
         self._connecting = threading.Lock()
         self._pools = Pools()
@@ -120,11 +127,40 @@ class Driver:
             if place.own_pools:
                 self._pools.refuse_forgotten(pool.cidr for pool in pools)
             self._networks.make(self._client(), body.network_id, asked, pools, place)
+        elif asked.gateway != options.DOCKER:
+            raise Invalid(
+                f"option {options.GATEWAY}={asked.gateway}",
+                "needs a logical network to be kept on",
+                f"give --subnet or -o {options.NETWORK}=NAME",
+            )
+        if asked.gateway == options.OVN:
+            self._open(body.network_id)
         return {}
+
+    def _open(self, network_id: str) -> None:
+        """Have the way out of a network through OVN, or none of the network."""
+        client = self._client()
+        try:
+            self._connect(client, network_id)
+        except Error:
+            with undoing("a network's way out"):
+                self._close(client.within(UNDO), network_id)
+            raise
+
+    def _connect(self, client: Client, network_id: str) -> None:
+        network = self._networks.get(client, network_id)
+        external = routers.connect(client, network_id, network, self._host())
+        self._gateways.create(network_id, external)
+
+    def _close(self, client: Client, network_id: str) -> None:
+        with ExitStack() as rest:  # what fails must not keep the rest from going
+            rest.callback(self._networks.release, client, network_id)
+            rest.callback(routers.disconnect, client, network_id)
+            self._gateways.delete(network_id)
 
     def delete_network(self, body: wire.NetworkBody) -> Reply:
         self._pools.forget()
-        self._networks.release(self._client(), body.network_id)
+        self._close(self._client(), body.network_id)
         return {}
 
     def allocate_network(self, body: wire.AllocateNetwork) -> Reply:
@@ -144,6 +180,7 @@ class Driver:
         return {"Interface": _chosen(wanted, self._endpoints.create(self._client(), wish))}
 
     def delete_endpoint(self, body: wire.EndpointBody) -> Reply:
+        self._gateways.revoke(body.endpoint_id)
         self._endpoints.delete(self._client, _who(body))
         return {}
 
@@ -151,24 +188,57 @@ class Driver:
         return {"Value": self._endpoints.info(_who(body))}
 
     def join(self, body: wire.Join) -> Reply:
-        """Without a gateway, so that Docker adds its own way out (``docker_gwbridge``) and
-        publishes ports there.
+        """Without a gateway Docker adds its own way out (``docker_gwbridge``) and publishes ports
+        there, unless the network shall have none. With one it leaves both to the driver.
         """
-        link = self._endpoints.join(self._client, _who(body))
+        who = _who(body)
+        link = self._endpoints.join(self._client, who)
+        kind = self._gateway(body.network_id)
         return {
             "InterfaceName": {"SrcName": link, "DstPrefix": "eth"},
-            "Gateway": "",
+            "Gateway": self._way_out(who) if kind == options.OVN else "",
+            # Floating IPs are of IPv4 alone, and so is the way out.
             "GatewayIPv6": "",
             "StaticRoutes": [],
-            "DisableGatewayService": False,
+            "DisableGatewayService": kind == options.NONE,
         }
 
+    def _way_out(self, who: Identity) -> str:
+        client = self._client()
+        if not self._gateways.restore(who.network_id):
+            self._connect(client, who.network_id)
+        network = self._networks.get(client, who.network_id)
+        has = addresses_of(self._endpoints.port(client, who), network)
+        subnet = network.subnet_of(has.ipv4.ip) if has.ipv4 else None
+        return str(subnet.gateway) if subnet and subnet.gateway else ""
+
+    def _gateway(self, network_id: str) -> str:
+        return self._networks.get(self._client(), network_id).gateway
+
     def leave(self, body: wire.EndpointBody) -> Reply:
+        self._gateways.revoke(body.endpoint_id)
         self._endpoints.leave(_who(body))
         return {}
 
+    def publish(self, body: wire.ProgramExternalConnectivity) -> Reply:
+        """Publish the container's ports where OVN is its way out; elsewhere Docker does that."""
+        if not body.options.get(options.PORTMAP):
+            return {}
+        if self._gateway(body.network_id) != options.OVN:
+            return {}
+        ports = options.parse_published(body.options)
+        client = self._client()
+        port = self._endpoints.port(client, _who(body))
+        for one in routers.floating(client, port["id"]):
+            self._gateways.publish(body.endpoint_id, ports, one["floating_ip_address"])
+        return {}
+
+    def revoke(self, body: wire.EndpointBody) -> Reply:
+        self._gateways.revoke(body.endpoint_id)
+        return {}
+
     def nothing(self, _body: wire.Body) -> Reply:
-        """For what needs no doing, and must not fail: discovery and published ports."""
+        """For what needs no doing, and must not fail: discovery."""
         return {}
 
     def _client(self, seconds: float = _NEUTRON) -> Client:

@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 
 from ovn_integrate import netlink
 from ovn_integrate.driver import links as names
+from ovn_integrate.driver import routers
 from ovn_integrate.driver.links import Link, Links
-from ovn_integrate.driver.networks import Network, Networks
+from ovn_integrate.driver.model import Network
+from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
+from ovn_integrate.driver.options import OVN
 from ovn_integrate.driver.ports import MADE, TAKEN, UNDO, Ports, addresses_of, undoing
 from ovn_integrate.driver.wish import Addresses, Identity, Wish
 from ovn_integrate.errors import CommandFailed, PortNotFound, Unhealthy
@@ -32,13 +35,21 @@ _TURN = 15.0  # seconds to wait for another call about the same endpoint
 class Endpoints:
     """The endpoints of this host. Any thread may use it.
 
+    :param revoke: takes the published ports of an endpoint away that gives way to another.
     :param ready_timeout: seconds that :meth:`join` waits for OVN; 0 for not at all.
     """
 
     def __init__(
-        self, links: Links, networks: Networks, notes: Notes, *, ready_timeout: float
+        self,
+        links: Links,
+        networks: Networks,
+        notes: Notes,
+        revoke: Callable[[str], None],
+        *,
+        ready_timeout: float,
     ) -> None:
         self._links = links
+        self._revoke = revoke
         self._networks = networks
         self._ports = Ports(networks, notes, self.free_dead)
         self._ready_timeout = ready_timeout
@@ -98,10 +109,22 @@ class Endpoints:
         ):
             return False
         log.warning("port %s of a dead endpoint is freed", port["id"])
+        self._revoke(endpoint_id)
         self._links.detach(endpoint_id)
         self._ports.let_go(client, port)
         self._known.pop(endpoint_id, None)
         return True
+
+    def port(self, client: Client, who: Identity) -> Resource:
+        """The port of an endpoint.
+
+        :raises PortNotFound: there is no such endpoint.
+        """
+        known = self._known.get(who.endpoint_id)
+        found = [known] if known is not None else self._ports.of(client, who.endpoint_id)
+        if not found:
+            raise PortNotFound(str(who), "has no port", "was it deleted in Neutron?")
+        return found[0]
 
     def info(self, who: Identity) -> dict[str, str]:
         """What the replica says of an endpoint, empty if nothing."""
@@ -124,6 +147,8 @@ class Endpoints:
             undo.callback(pair.exception)  # not to be undone while it is being done
             port, addresses = self._ports.get(client, wish)
             undo.callback(self._drop_port, client, port)
+            if network.gateway == OVN:
+                routers.give_address(client, port["id"])
             pair.result()
             self._attach(who, port)
             undo.pop_all()
@@ -145,13 +170,10 @@ class Endpoints:
         return has
 
     def _make_link(self, client: Client, who: Identity) -> None:
-        ports = self._ports.of(client, who.endpoint_id)
-        if not ports:
-            raise PortNotFound(str(who), "has no port", "was it deleted in Neutron?")
+        port = self.port(client, who)
         network = self._networks.get(client, who.network_id)
-        mac = ports[0]["mac_address"]
-        self._links.prepare(who.endpoint_id, mac, self._mtu(network)).result()
-        self._attach(who, ports[0])
+        self._links.prepare(who.endpoint_id, port["mac_address"], self._mtu(network)).result()
+        self._attach(who, port)
 
     def _let_go(self, connect: Connect, who: Identity) -> None:
         known = self._known.pop(who.endpoint_id, None)

@@ -19,7 +19,7 @@ from ovn_integrate import netlink
 from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotConfigured
 from ovn_integrate.host import mtu, settings
 from ovn_integrate.host.settings import Settings
-from ovn_integrate.ovsdb import HOST, Change, Row, Session
+from ovn_integrate.ovsdb import HOST, Change, Row, Session, Tables
 from ovn_integrate.pump import Pump
 
 # Who made a Port and its Interface, for what collects the ones without an owner.
@@ -28,7 +28,7 @@ ENDPOINT = "ovn-integrate:endpoint"
 
 _TABLES = {
     **settings.TABLES,
-    "Bridge": ["name", "datapath_type"],
+    "Bridge": ["name", "datapath_type", "external_ids"],
     "Port": ["name", "interfaces", "other_config", "external_ids"],
     "Interface": ["name", "ofport", "error", "external_ids"],
 }
@@ -161,6 +161,17 @@ class Links:
             value = mtu.container_mtu(*key)
             self._mtu = (key, value, time.monotonic() + _MTU_AGE)
         return value
+
+    def bridge(self, name: str) -> tuple[str, dict[str, str]] | None:
+        """The datapath type and the external_ids of a bridge; None when there is none."""
+        pump = self.open()
+        with pump.lock:
+            row = pump.session.find("Bridge", name=name)
+            return None if row is None else (row.datapath_type, dict(row.external_ids))
+
+    def session(self, tables: Tables) -> Session:
+        """A connection of its own, for what is rare and needs further tables."""
+        return Session.open(self._remote, HOST, tables, timeout=self._timeout)
 
     def prepare(self, endpoint_id: str, mac: str | None, mtu: int) -> Future[None]:
         """Begin to make the veth pair; what comes of it is the future's result.

@@ -10,71 +10,20 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
-from ovn_integrate.driver import closing, setaside, tags
+from ovn_integrate.driver import closing, routers, setaside, tags
 from ovn_integrate.driver.groups import Groups
+from ovn_integrate.driver.model import Network, Network4or6, Place, Pool, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.options import NETWORK, NetworkOptions
+from ovn_integrate.driver.options import DOCKER, NETWORK, OVN, NetworkOptions
 from ovn_integrate.driver.owners import RESERVED
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
-
-Network4or6 = IPv4Network | IPv6Network
-Address4or6 = IPv4Address | IPv6Address
 
 log = logging.getLogger(__name__)
 
 _UNDO = 5.0  # seconds
-
-
-@dataclass(frozen=True)
-class Pool:
-    """A pool of addresses that an IPAM chose for a network; None without a gateway.
-
-    :param aux: the auxiliary addresses, which containers may not get.
-    """
-
-    cidr: Network4or6
-    gateway: Address4or6 | None
-    aux: tuple[Address4or6, ...] = ()
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a Docker network is.
-
-    :param host: the chassis, which is written down with the network.
-    :param own_pools: whether its addresses are this driver's own (see ``pools``).
-    """
-
-    host: str
-    own_pools: bool = False
-
-
-@dataclass(frozen=True)
-class Subnet:
-    id: str
-    cidr: Network4or6
-
-
-@dataclass(frozen=True)
-class Network:
-    """A logical network as a Docker network sees it.
-
-    :param closed: whether its containers reach each other only where a policy says so.
-    :param mtu: in bytes, asked for when the Docker network was made; None when nothing was.
-    """
-
-    id: str
-    name: str
-    subnets: tuple[Subnet, ...]
-    mtu: int | None = None
-    closed: bool = False
-
-    def subnet_of(self, address: Address4or6) -> Subnet | None:
-        return next((one for one in self.subnets if address in one.cidr), None)
 
 
 class Networks:
@@ -190,6 +139,8 @@ class Networks:
         """The same for a logical network that was found already, of which an id's beginning is
         known, as :func:`tags.short` gives it."""
         setaside.let_go(client, found["id"], network_id)
+        if tags.gateway(found["tags"], network_id) == OVN:
+            routers.disconnect(client, network_id)
         for tag in tags.belonging(found["tags"], network_id):
             client.untag("networks", found["id"], tag)
         try:
@@ -236,6 +187,8 @@ class Networks:
             closing.close(client, self.groups, id, network_id, options.policy)
         if options.mtu is not None:
             client.tag("networks", id, tags.with_mtu(network_id, options.mtu))
+        if options.gateway != DOCKER:
+            client.tag("networks", id, tags.with_gateway(network_id, options.gateway))
         # Last, as this one is what the network is found by.
         client.tag("networks", id, tags.of(network_id))
 
@@ -365,13 +318,26 @@ def _named(client: Client, network_id: str) -> Resource | None:
 
 def _subnets(client: Client, id: str) -> tuple[Subnet, ...]:
     found = client.query("subnets", network_id=id)
-    return tuple(Subnet(one["id"], ip_network(one["cidr"])) for one in found)
+    return tuple(
+        Subnet(
+            one["id"],
+            ip_network(one["cidr"]),
+            ip_address(one["gateway_ip"]) if one["gateway_ip"] else None,
+        )
+        for one in found
+    )
 
 
 def _network(found: Resource, subnets: tuple[Subnet, ...], network_id: str) -> Network:
-    known = found.get("tags", ())
-    mtu = tags.mtu(known, network_id)
-    return Network(found["id"], found["name"], subnets, mtu, closed=tags.POLICY in known)
+    said = found.get("tags", ())
+    return Network(
+        found["id"],
+        found["name"],
+        subnets,
+        tags.mtu(said, network_id),
+        closed=tags.POLICY in said,
+        gateway=tags.gateway(said, network_id) or DOCKER,
+    )
 
 
 def _listed(cidrs: Iterable[Network4or6]) -> str:

@@ -118,6 +118,15 @@ class Client:
         """
         return self._member("PUT", collection, id, json={_key(_singular(collection)): attributes})
 
+    def act(self, collection: str, id: str, action: str, **body: Any) -> Resource:
+        """Have a member do something that is no change of its attributes.
+
+        :raises NotFound: there is none of that id.
+        """
+        subject = f"{_singular(collection)} {id}"
+        answer: Resource = self._call("PUT", _path(collection, id, action), subject, json=body)
+        return answer
+
     def delete(self, collection: str, id: str) -> bool:
         """Delete a resource; False when there was none."""
         try:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +15,22 @@ from ovn_integrate.errors import Invalid
 
 # Keys of libnetwork's own (moby daemon/libnetwork/netlabel).
 GENERIC = "com.docker.network.generic"
+INTERNAL = "com.docker.network.internal"
+PORTMAP = "com.docker.network.portmap"
 MTU = "com.docker.network.driver.mtu"
 MAC = "com.docker.network.endpoint.macaddress"
-GATEWAY = "com.docker.network.gateway"
+REQUEST_GATEWAY = "com.docker.network.gateway"
 REQUEST_TYPE = "RequestAddressType"
 
 NETWORK = "ovn.network"
 PORT = "ovn.port"
+GATEWAY = "ovn.gateway"
+
+# The ways out of a network: Docker's own gateway bridge, a router of OVN's, or none.
+DOCKER = "docker"
+OVN = "ovn"
+NONE = "none"
+GATEWAYS = (DOCKER, OVN, NONE)
 # kuryr-libnetwork's names for the same, so that its compose files work.
 _ALIASES = (NETWORK, "neutron.net.name", "neutron.net.uuid")
 _OURS = "ovn."
@@ -28,6 +39,7 @@ LOCAL, GLOBAL = SCOPES = ("local", "global")
 """Whether each engine has networks of its own, or engines share them by a key-value store."""
 
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}  # IANA's numbers
 _SMALLEST_MTU = 68  # of IPv4, RFC 791
 
 
@@ -38,11 +50,28 @@ class NetworkOptions:
     :param network: name or id of the logical network to adopt; None to have one made.
     :param mtu: in bytes, of the containers' interfaces; None for what the tunnels let pass.
     :param policy: who may reach whom; None for all.
+    :param gateway: the way out of it, one of ``GATEWAYS``.
     """
 
     network: str | None = None
     mtu: int | None = None
     policy: Policy | None = None
+    gateway: str = DOCKER
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """What ``docker run -p`` asks for.
+
+    :param port: the container's.
+    :param host_ip: the host's address that it is reached at; None for all.
+    :param host_ports: the host's ports, of which the first that is free is taken.
+    """
+
+    protocol: str
+    port: int
+    host_ip: str | None
+    host_ports: range
 
 
 def parse_network(options: dict[str, Any]) -> NetworkOptions:
@@ -53,9 +82,12 @@ def parse_network(options: dict[str, Any]) -> NetworkOptions:
     generic = options.get(GENERIC) or {}
     if not isinstance(generic, dict):
         raise Invalid(GENERIC, "is no map")
-    _refuse_unknown(generic, NETWORK, ICC, ALLOW)
+    _refuse_unknown(generic, NETWORK, GATEWAY, ICC, ALLOW)
     closed = policy.parse(_text(generic, ICC), _text(generic, ALLOW))
-    return NetworkOptions(_network(generic), _mtu(generic), closed)
+    gateway = _gateway(generic)
+    if gateway == OVN and options.get(INTERNAL) in (True, "true"):
+        gateway = NONE  # docker network create --internal: there shall be no way out
+    return NetworkOptions(_network(generic), _mtu(generic), closed, gateway)
 
 
 def parse_pool(options: dict[str, Any]) -> str | None:
@@ -70,7 +102,7 @@ def parse_pool(options: dict[str, Any]) -> str | None:
 
 def is_gateway(options: dict[str, Any]) -> bool:
     """Whether the address that RequestAddress asks for is to be a gateway."""
-    return options.get(REQUEST_TYPE) == GATEWAY
+    return options.get(REQUEST_TYPE) == REQUEST_GATEWAY
 
 
 def parse_mac(options: dict[str, Any]) -> str | None:
@@ -114,6 +146,42 @@ def _text(given: dict[str, Any], key: str) -> str | None:
     return str(given[key]) if key in given else None
 
 
+def parse_published(options: dict[str, Any]) -> list[PublishedPort]:
+    """The ports to publish, out of the body of ProgramExternalConnectivity.
+
+    :raises Invalid: one cannot be published.
+    """
+    return [_published(one) for one in options.get(PORTMAP) or ()]
+
+
+def _published(asked: Mapping[str, Any]) -> PublishedPort:
+    port, first = int(asked["Port"]), int(asked.get("HostPort") or 0)
+    protocol = _PROTOCOLS.get(asked.get("Proto", 0))
+    if protocol is None:
+        raise Invalid(f"protocol {asked.get('Proto')}", "cannot be published")
+    if not first:
+        # Docker has no way to be told which one was chosen.
+        raise Invalid(
+            f"port {port}/{protocol}",
+            "has no port of the host's to be published on",
+            f"give one: -p 8080:{port}",
+        )
+    last = max(first, int(asked.get("HostPortEnd") or 0))
+    return PublishedPort(protocol, port, _host_ip(asked.get("HostIP")), range(first, last + 1))
+
+
+def _host_ip(asked: str | None) -> str | None:
+    try:
+        address = ipaddress.ip_address(asked or "0.0.0.0")
+    except ValueError:
+        raise Invalid(f"host address {asked}", "is no IP address") from None
+    if address.is_unspecified:
+        return None
+    if address.version != 4:
+        raise Invalid(f"host address {address}", "is no IPv4 address, and no others are published")
+    return str(address)
+
+
 def _refuse_unknown(given: dict[str, Any], *known: str) -> None:
     for key in given:
         if key.startswith(_OURS) and key not in known:
@@ -128,6 +196,13 @@ def _network(generic: dict[str, Any]) -> str | None:
     if NETWORK in generic and not named:
         raise Invalid(f"option {NETWORK}", "is empty", "give the name of a logical network")
     return next(iter(named.values()), None)
+
+
+def _gateway(generic: dict[str, Any]) -> str:
+    gateway = str(generic.get(GATEWAY, DOCKER))
+    if gateway not in GATEWAYS:
+        raise Invalid(f"option {GATEWAY}={gateway}", "is no gateway", " or ".join(GATEWAYS))
+    return gateway
 
 
 def _mtu(generic: dict[str, Any]) -> int | None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from ovn_integrate.driver import networks
-from ovn_integrate.driver.networks import Address4or6, Network4or6
+from ovn_integrate.driver.model import Address4or6, Network4or6
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.errors import Conflict, Invalid, SubnetNotFound
 from ovn_integrate.host import interfaces

@@ -13,11 +13,12 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
-from ovn_integrate.driver import owners, tags
-from ovn_integrate.driver.networks import Network, Networks
+from ovn_integrate.driver import owners, routers, tags
+from ovn_integrate.driver.model import Network
+from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes, addresses_in
-from ovn_integrate.driver.options import NETWORK, PORT
+from ovn_integrate.driver.options import GATEWAY, NETWORK, OVN, PORT
 from ovn_integrate.driver.wish import Addresses, Interface4or6, Wish
 from ovn_integrate.errors import (
     Conflict,
@@ -77,6 +78,8 @@ class Ports:
 
     def let_go(self, client: Client, port: Resource) -> None:
         """Delete a port that was made, unbind one that was taken. It may be gone."""
+        if port.get("binding:profile", {}).get(GATEWAY) == OVN:
+            routers.release_address(client, port["id"])
         if port["device_owner"] != TAKEN:
             client.delete("ports", port["id"])
             return
@@ -162,8 +165,10 @@ class Ports:
         wanted.refuse_other(has, subject, f"docker network connect {_flags(has)}")
         groups = self._groups(client, network, wish, port.get("security_groups", ()))
         if not made_up:
-            return client.update("ports", port["id"], **_binding(wish, TAKEN), **groups)
-        return client.update("ports", port["id"], **_with_mac_of_docker(wish, port), **groups)
+            return client.update("ports", port["id"], **_binding(network, wish, TAKEN), **groups)
+        return client.update(
+            "ports", port["id"], **_with_mac_of_docker(network, wish, port), **groups
+        )
 
     def _groups(
         self, client: Client, network: Network, wish: Wish, more: Iterable[str] = ()
@@ -260,7 +265,7 @@ def _take_over(
     wanted = wish.addresses
     if wanted.mac and wanted.mac != port["mac_address"]:
         return None
-    attributes = {"name": wish.who.endpoint_id[:12], **_binding(wish, MADE), **groups}
+    attributes = {"name": wish.who.endpoint_id[:12], **_binding(network, wish, MADE), **groups}
     if addresses_in(port) != {str(one.ip) for one in wanted.ips}:
         attributes["fixed_ips"] = [_fixed(network, one) for one in wanted.ips]
     try:
@@ -269,11 +274,11 @@ def _take_over(
         return None
 
 
-def _with_mac_of_docker(wish: Wish, port: Resource) -> dict[str, Any]:
+def _with_mac_of_docker(network: Network, wish: Wish, port: Resource) -> dict[str, Any]:
     """To take a port where Docker made up a MAC address and does not let the driver choose it: the
     port's own is kept for when the endpoint goes.
     """
-    binding = _binding(wish, TAKEN)
+    binding = _binding(network, wish, TAKEN)
     own = (port.get("binding:profile") or {}).get(_OWN_MAC, port["mac_address"])
     binding["binding:profile"][_OWN_MAC] = own
     return {"mac_address": wish.addresses.mac, **binding}
@@ -285,7 +290,7 @@ def _attributes(network: Network, wish: Wish) -> dict[str, Any]:
         "network_id": network.id,
         "name": wish.who.endpoint_id[:12],
         "admin_state_up": True,
-        **_binding(wish, MADE),
+        **_binding(network, wish, MADE),
     }
     if wanted.ips:
         attributes["fixed_ips"] = [_fixed(network, one) for one in wanted.ips]
@@ -313,13 +318,15 @@ def _usual_mac(wanted: Addresses) -> str | None:
     return ":".join(f"{byte:02x}" for byte in (0x02, 0x42, *wanted.ipv4.ip.packed))
 
 
-def _binding(wish: Wish, owner: str) -> dict[str, Any]:
+def _binding(network: Network, wish: Wish, owner: str) -> dict[str, Any]:
+    # That it has an address outside is told by the port itself, to who finds it left behind.
+    outside = {GATEWAY: OVN} if network.gateway == OVN else {}
     return {
         "device_id": wish.who.endpoint_id,
         "device_owner": owner,
         "binding:host_id": wish.host,
         # Becomes options:iface-id-ver of the logical port: only this endpoint's link may bind it.
-        "binding:profile": {"ovn.iface_id_ver": wish.who.endpoint_id},
+        "binding:profile": {"ovn.iface_id_ver": wish.who.endpoint_id, **outside},
     }
 
 

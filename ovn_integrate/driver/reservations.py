@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from ovn_integrate.driver.networks import Address4or6
+from ovn_integrate.driver.model import Address4or6
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes, addresses_in
 from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE

@@ -20,6 +20,7 @@ _AT = ":at="
 _ALIAS = "alias:"
 _POOL = {True: ":pool=", False: ":lent="}
 _CLOSED = ":policy"
+_GATEWAY = ":gateway="
 _NETWORK = "docker:network:"
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
@@ -48,8 +49,18 @@ def network(id: str) -> str:
 
 def mtu(tags: Iterable[str], network_id: str) -> int | None:
     """The MTU that a Docker network asked for, if it did."""
-    start = f"{of(network_id)}{_MTU}"
-    return next((int(tag.removeprefix(start)) for tag in tags if tag.startswith(start)), None)
+    found = _value(tags, f"{of(network_id)}{_MTU}")
+    return None if found is None else int(found)
+
+
+def with_gateway(network_id: str, gateway: str) -> str:
+    """The tag that keeps the kind of gateway which a Docker network asked for."""
+    return f"{of(network_id)}{_GATEWAY}{gateway}"
+
+
+def gateway(tags: Iterable[str], network_id: str) -> str | None:
+    """The kind of gateway that a Docker network asked for, if it did."""
+    return _value(tags, f"{of(network_id)}{_GATEWAY}")
 
 
 def at(network_id: str, host: str) -> str:
@@ -105,6 +116,10 @@ def belonging(tags: Iterable[str], network_id: str) -> list[str]:
 def holders(tags: Iterable[str]) -> list[str]:
     """The tags that say that some Docker network is on this network."""
     return [tag for tag in tags if tag.startswith(_HOLDER) and tag not in (MADE, POLICY)]
+
+
+def _value(tags: Iterable[str], start: str) -> str | None:
+    return next((tag.removeprefix(start) for tag in tags if tag.startswith(start)), None)
 
 
 def _digest(host: str) -> str:

@@ -101,6 +101,10 @@ class CreateEndpoint(EndpointBody):
     options: Map = Field({}, alias="Options")
 
 
+class ProgramExternalConnectivity(EndpointBody):
+    options: Map = Field({}, alias="Options")
+
+
 class Join(EndpointBody):
     sandbox_key: str = Field("", alias="SandboxKey")
     options: Map = Field({}, alias="Options")

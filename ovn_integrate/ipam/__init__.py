@@ -2,8 +2,9 @@
 
 From the inside out: ``model`` (what there is), ``allocate`` (which address), ``rows`` (how it
 stands in NB), ``index`` and ``draft`` (what is known, and what one change adds to it), ``store``
-(the database), ``networks``, ``subnets`` and ``ports`` (the rules), ``service`` (the verbs),
-``bodies``, ``convert`` and ``query`` (what a request may say), ``documents``, ``api`` and
-``server`` (HTTP). ``faults`` has the errors in Neutron's words. Security groups have modules of
-their own at each step, ``security_*``.
+(the database), ``networks``, ``subnets``, ``ports``, ``routers`` and ``floatingips`` (the rules),
+``service`` (the verbs), ``bodies``, ``convert`` and ``query`` (what a request may say),
+``documents``, ``api`` and ``server`` (HTTP). ``l3``, ``l3_rows`` and ``l3_writer`` are what
+``model``, ``rows`` and ``store`` are, for routers, and ``security_*`` for security groups.
+``faults`` has the errors in Neutron's words.
 """

@@ -78,6 +78,8 @@ class _Members:
             (member, "GET", self.show),
             (member, "PUT", self.update),
             (member, "DELETE", self.delete),
+            ("/v2.0/routers/<id>/add_router_interface", "PUT", self.connect),
+            ("/v2.0/routers/<id>/remove_router_interface", "PUT", self.disconnect),
             (f"{member}/tags", "GET", self.tags),
             (f"{member}/tags", "PUT", self.set_tags),
             (f"{member}/tags", "DELETE", self.clear_tags),
@@ -122,6 +124,12 @@ class _Members:
     def delete(self, collection: str, id: str) -> Response:
         self._service.delete(RESOURCES[collection], id)
         return _nothing()
+
+    def connect(self, id: str) -> Response:
+        return _answer(self._service.connect(id, convert.interface(_body())))
+
+    def disconnect(self, id: str) -> Response:
+        return _answer(self._service.disconnect(id, convert.interface(_body())))
 
     def tags(self, collection: str, id: str) -> Response:
         return _answer({"tags": self._service.tags(RESOURCES[collection], id)})
@@ -212,6 +220,10 @@ def _answer(body: Any, status: int = 200) -> Response:
 
 def _nothing() -> Response:
     return Response(status=204)
+
+
+def _body() -> dict[str, Any]:
+    return bodies.decode(request.get_data())
 
 
 def _base() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate.ipam import convert, model, security_convert
+from ovn_integrate.ipam import convert, l3, model, security_convert
 from ovn_integrate.ipam.convert import Convert
 from ovn_integrate.ipam.faults import HTTPBadRequest
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
@@ -188,9 +188,45 @@ SECURITY_RULE = Resource(
     },
 )
 
+ROUTER = Resource(
+    "router",
+    "routers",
+    l3.Router,
+    {
+        **_COMMON,
+        "admin_state_up": _BOOLEAN,
+        "external_gateway_info": Attribute(convert.external_gateway, filter=None),
+        "status": _READ_ONLY,
+        "availability_zone_hints": Attribute(convert.words, put=False, filter=None),
+        "availability_zones": _OPAQUE,
+    },
+)
+
+FLOATING_IP = Resource(
+    "floatingip",
+    "floatingips",
+    l3.FloatingIp,
+    {
+        **{key: one for key, one in _COMMON.items() if key != "name"},
+        "floating_network_id": Attribute(convert.identity, put=False, required=True),
+        "floating_ip_address": Attribute(
+            convert.or_none(convert.address), put=False, filter=convert.address
+        ),
+        "subnet_id": Attribute(convert.or_none(convert.identity), put=False, filter=None),
+        "port_id": Attribute(convert.or_none(convert.identity)),
+        "fixed_ip_address": Attribute(convert.or_none(convert.address), filter=convert.address),
+        "router_id": _READ_ONLY,
+        "status": _READ_ONLY,
+    },
+)
+
 RESOURCES = {
     resource.collection: resource
-    for resource in (NETWORK, SUBNET, PORT, SECURITY_GROUP, SECURITY_RULE)
+    for resource in (
+        *(NETWORK, SUBNET, PORT),
+        *(SECURITY_GROUP, SECURITY_RULE),
+        *(ROUTER, FLOATING_IP),
+    )
 }
 
 

@@ -17,6 +17,7 @@ from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.faults import HTTPBadRequest, InvalidInput, invalid
 from ovn_integrate.ipam.model import Route
 from ovn_integrate.ipam.ports import Wish
+from ovn_integrate.ipam.routers import Gateway, Interface
 
 Convert = Callable[[str, Any], Any]
 
@@ -134,6 +135,30 @@ def fixed_ips(name: str, value: Any) -> list[Wish]:
         seen.add(wish.ip_address)
         wishes.append(wish)
     return wishes
+
+
+def external_gateway(name: str, value: Any) -> Gateway | None:
+    """``external_gateway_info``; None, and an object with nothing in it, for no gateway."""
+    if not value:
+        return None
+    known = {"network_id", "enable_snat", "external_fixed_ips"}
+    (entry,) = _entries(name, [value], known)
+    if "network_id" not in entry:
+        raise invalid(name, "network_id is missing.")
+    snat = entry.get("enable_snat")
+    wanted = entry.get("external_fixed_ips")
+    return Gateway(
+        identity(name, entry["network_id"]),
+        None if snat is None else boolean(name, snat),
+        fixed_ips(name, wanted) if wanted else None,
+    )
+
+
+def interface(body: dict[str, Any]) -> Interface:
+    """The body of ``add_router_interface`` and ``remove_router_interface``."""
+    if body.keys() - {"subnet_id", "port_id"}:
+        raise HTTPBadRequest(reason="Unrecognized attribute(s) in the request body")
+    return Interface(**{name: identity(name, value) for name, value in body.items()})
 
 
 def pools(name: str, value: Any) -> list[tuple[Address, Address]]:

@@ -13,11 +13,21 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
-from ovn_integrate.ipam.faults import NetworkNotFound, PortNotFound, SubnetNotFound
+from ovn_integrate.ipam.faults import (
+    FloatingIPNotFound,
+    NetworkNotFound,
+    PortNotFound,
+    RouterNotFound,
+    SubnetNotFound,
+)
 from ovn_integrate.ipam.index import Index, keys
+from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router, is_routers
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing, parent
 
 T = TypeVar("T", bound=Thing)
+
+# The key of the few planned things that are looked for by more than their network.
+_ANY = ""
 
 
 class Attempt:
@@ -92,6 +102,34 @@ class Draft:
         found = (self.get(kind, id) for id in {**self._index.table(kind), **self._attempt.things})
         return [thing for thing in found if thing is not None]
 
+    def router(self, id: str) -> Router:
+        """:raises RouterNotFound:"""
+        found = self._find(Router, self._index.routers, id)
+        if found is None:
+            raise RouterNotFound(id=id)
+        return found
+
+    def floating_ip(self, id: str) -> FloatingIp:
+        """:raises FloatingIPNotFound:"""
+        found = self._find(FloatingIp, self._index.floating_ips, id)
+        if found is None:
+            raise FloatingIPNotFound(id=id)
+        return found
+
+    def router_ports(self, router_id: str) -> list[Port]:
+        """The ports of a router, interfaces and gateway."""
+        ids = self._index.groups.get((Port, "device_id", router_id))
+        found = self._with_planned(Port, self._index.ports, ids)
+        return [one for one in found if is_routers(one) and one.device_id == router_id]
+
+    def interfaces_on(self, network_id: str) -> list[Port]:
+        """The routers' interfaces on a network."""
+        ids = self._index.groups.get((Port, INTERFACE, network_id))
+        found = self._with_planned(Port, self._index.ports, ids)
+        return [
+            one for one in found if one.device_owner == INTERFACE and one.network_id == network_id
+        ]
+
     def subnets_of(self, network_id: str) -> list[Subnet]:
         return list(self._children(Subnet, self._index.subnets, network_id))
 
@@ -144,10 +182,12 @@ class Draft:
         above = parent(new)
         if old is None and above is not None:
             self._set(self._attempt.children[type(new), above], new.id, None)
+        if isinstance(new, Port) and is_routers(new):
+            self._set(self._attempt.children[Port, _ANY], new.id, None)
         if isinstance(new, Subnet):
             self._attempt.floors.pop(new.id, None)
-        if isinstance(new, Port):
-            self._claim(new, old if isinstance(old, Port) else None)
+        if isinstance(new, (Port, FloatingIp)):
+            self._claim(new, old if isinstance(old, (Port, FloatingIp)) else None)
 
     def drop(self, old: Thing) -> None:
         """Plan to delete a thing."""
@@ -161,7 +201,7 @@ class Draft:
         while self._undo:
             self._undo.pop()()
 
-    def _claim(self, new: Port, old: Port | None) -> None:
+    def _claim(self, new: Port | FloatingIp, old: Port | FloatingIp | None) -> None:
         for address in new.addresses:
             used = self._attempt.taken[new.network_id, address.version]
             if int(address) not in used and not (old and address in old.addresses):
@@ -192,6 +232,12 @@ class Draft:
     def _children(self, kind: type[T], table: dict[str, T], network_id: str) -> Iterator[T]:
         added = self._attempt.children.get((kind, network_id), {})
         for id in chain(self._index.groups.get((kind, "network_id", network_id)), added):
+            found = self._find(kind, table, id)
+            if found is not None:
+                yield found
+
+    def _with_planned(self, kind: type[T], table: dict[str, T], ids: Iterable[str]) -> Iterator[T]:
+        for id in dict.fromkeys(chain(ids, self._attempt.children.get((kind, _ANY), ()))):
             found = self._find(kind, table, id)
             if found is not None:
                 yield found

@@ -79,6 +79,29 @@ class SecurityGroupRuleNotFound(Worded, errors.NotFound):
     words = "Security group rule {id} does not exist."
 
 
+class RouterNotFound(Worded, errors.NotFound):
+    words = "Router {id} could not be found"
+
+
+class RouterInterfaceNotFound(Worded, errors.NotFound):
+    words = "Router {router} does not have an interface with id {port}"
+
+
+class RouterInterfaceNotFoundForSubnet(Worded, errors.NotFound):
+    words = "Router {router} has no interface on subnet {subnet}"
+
+
+class FloatingIPNotFound(Worded, errors.NotFound):
+    words = "Floating IP {id} could not be found"
+
+
+class ExternalGatewayForFloatingIPNotFound(Worded, errors.NotFound):
+    words = (
+        "External network {network} is not reachable from subnet {subnet}.  Therefore, cannot "
+        "associate Port {port} with a Floating IP."
+    )
+
+
 class TagNotFound(Worded, errors.NotFound):
     words = "Tag {tag} could not be found."
 
@@ -194,6 +217,46 @@ class SecurityGroupMultipleRemoteEntites(Worded, errors.Invalid):
 
 class SecurityGroupRuleParameterConflict(Worded, errors.Invalid):
     words = "Conflicting value ethertype {ethertype} for CIDR {cidr}"
+
+
+class FlatNetworkInUse(Worded, errors.Conflict):
+    words = "Unable to create the flat network. Physical network {physical_network} is in use."
+
+
+class PortInUse(Worded, errors.Conflict):
+    words = (
+        "Unable to complete operation on port {port} for network {network}. Port already has an "
+        "attached device {device}."
+    )
+
+
+class ServicePortInUse(Worded, errors.Conflict):
+    words = "Port {port} cannot be deleted directly via the port API: {reason}."
+
+
+class RouterInUse(Worded, errors.Conflict):
+    words = "Router {id} still has ports"
+
+
+class RouterExternalGatewayInUseByFloatingIp(Worded, errors.Conflict):
+    words = (
+        "Gateway cannot be updated for router {router}, since a gateway to external network "
+        "{network} is required by one or more floating IPs."
+    )
+
+
+class RouterInterfaceInUseByFloatingIP(Worded, errors.Conflict):
+    words = (
+        "Router interface for subnet {subnet} on router {router} cannot be deleted, as it is "
+        "required by one or more floating IPs."
+    )
+
+
+class FloatingIPPortAlreadyAssociated(Worded, errors.Conflict):
+    words = (
+        "Cannot associate floating IP {address} ({id}) with port {port} using fixed IP {fixed}, "
+        "as that fixed IP already has a floating IP on external network {network}."
+    )
 
 
 class ServiceUnavailable(Worded, errors.DatabaseUnavailable):

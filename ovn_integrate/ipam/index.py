@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Used
+from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 
@@ -55,6 +56,8 @@ class Index:
         self.ports: dict[str, Port] = {}
         self.security_groups: dict[str, SecurityGroup] = {}
         self.security_rules: dict[str, SecurityRule] = {}
+        self.routers: dict[str, Router] = {}
+        self.floating_ips: dict[str, FloatingIp] = {}
         self.groups = Groups()
         self._used: dict[tuple[str, int], Used] = defaultdict(Used)
         self._things: dict[uuid.UUID, Thing] = {}
@@ -98,6 +101,8 @@ class Index:
             Port: self.ports,
             SecurityGroup: self.security_groups,
             SecurityRule: self.security_rules,
+            Router: self.routers,
+            FloatingIp: self.floating_ips,
         }
         return tables[kind]
 
@@ -105,7 +110,7 @@ class Index:
         self.table(type(thing))[thing.id] = thing
         for key in keys(thing):
             self.groups.add(key, thing.id)
-        if isinstance(thing, Port):
+        if isinstance(thing, (Port, FloatingIp)):
             for address in thing.addresses:
                 self._used[thing.network_id, address.version].add(int(address))
 
@@ -117,10 +122,10 @@ class Index:
             del self._rows[thing.id]
         for key in keys(thing):
             self.groups.discard(key, thing.id)
-        if isinstance(thing, Port):
+        if isinstance(thing, (Port, FloatingIp)):
             self._release(thing)
 
-    def _release(self, port: Port) -> None:
+    def _release(self, port: Port | FloatingIp) -> None:
         for address in port.addresses:
             # An operator may have given an address twice: it is free when the last one lets go.
             if self.holder(port.network_id, address) is None:
@@ -130,11 +135,13 @@ class Index:
 _NOTHING = Used()
 
 KEYED: dict[type, tuple[str, ...]] = {
-    Network: ("name",),
+    Network: ("name", "physical_network"),
     Subnet: ("name", "network_id", "cidr"),
     Port: ("name", "network_id", "device_id", "mac_address"),
     SecurityGroup: ("name",),
     SecurityRule: ("security_group_id", "remote_group_id"),
+    Router: ("name",),
+    FloatingIp: ("floating_network_id", "floating_ip_address", "port_id"),
 }
 """The attributes by which things of each kind are found without a search, beside their id."""
 
@@ -144,7 +151,8 @@ def keys(thing: Thing) -> Iterator[Key]:
     kind = type(thing)
     for attribute in KEYED[kind]:
         found = getattr(thing, attribute)
-        yield kind, attribute, str(found) if attribute == "cidr" else found
+        if found is not None:
+            yield kind, attribute, str(found) if attribute == "cidr" else found
     for tag in thing.tags:
         yield kind, "tags", tag
     if isinstance(thing, Port):
@@ -154,5 +162,9 @@ def keys(thing: Thing) -> Iterator[Key]:
         for name in thing.names:
             yield Port, "dns", thing.network_id, name
         for address in thing.addresses:
-            yield Port, "ip", thing.network_id, address
             yield Port, "ip_address", str(address)
+        if thing.device_owner == INTERFACE:
+            yield Port, INTERFACE, thing.network_id
+    if isinstance(thing, (Port, FloatingIp)):
+        for address in thing.addresses:
+            yield Port, "ip", thing.network_id, address

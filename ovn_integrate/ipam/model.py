@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
+from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.standard import Standard
 
@@ -36,6 +37,7 @@ class Network(Standard):
     port_security_enabled: bool = True
     network_type: str = "geneve"
     segmentation_id: int | None = None
+    physical_network: str | None = None
 
     @property
     def status(self) -> str:
@@ -55,7 +57,7 @@ class Network(Standard):
             "port_security_enabled": self.port_security_enabled,
             "router:external": self.external,
             "provider:network_type": self.network_type,
-            "provider:physical_network": None,
+            "provider:physical_network": self.physical_network,
             "provider:segmentation_id": self.segmentation_id,
             "vlan_transparent": False,
             "qinq": False,
@@ -234,12 +236,13 @@ class Port(Standard):
         return {"ip_address": str(address), "hostname": name, "fqdn": f"{name}."}
 
 
-Thing = Network | Subnet | Port | SecurityGroup | SecurityRule
+Thing = Network | Subnet | Port | SecurityGroup | SecurityRule | Router | FloatingIp
 
 _FIELDS = {
     "router:external": "external",
     "provider:network_type": "network_type",
     "provider:segmentation_id": "segmentation_id",
+    "provider:physical_network": "physical_network",
     "binding:host_id": "host_id",
     "binding:vnic_type": "vnic_type",
 }

@@ -10,11 +10,14 @@ from itertools import islice
 from typing import Any
 
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import InvalidInput, NetworkInUse
+from ovn_integrate.ipam.faults import FlatNetworkInUse, InvalidInput, NetworkInUse
+from ovn_integrate.ipam.l3 import FloatingIp
 from ovn_integrate.ipam.model import DEFAULT_MTU, Network
 
 _NAMED_PORTS = 20
 _OVERLAYS = ("geneve",)
+_FLAT = "flat"
+_FLAT_MTU = 1500
 
 
 def now() -> str:
@@ -26,6 +29,9 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Network:
     """:raises InvalidInput: a type of network that an overlay cannot be."""
     time = now()
     network = Network(id=str(uuid.uuid4()), created_at=time, updated_at=time, **_fields(attributes))
+    physical = network.physical_network
+    if physical is not None and draft.having(Network, "physical_network", physical):
+        raise FlatNetworkInUse(physical_network=physical)
     draft.put(network)
     return network
 
@@ -48,10 +54,11 @@ def delete(draft: Draft, id: str) -> None:
     """Delete a network and its subnets.
 
     :raises NetworkNotFound:
-    :raises NetworkInUse: it has ports.
+    :raises NetworkInUse: it has ports or floating IPs.
     """
     network = draft.network(id)
     ports = [port.id for port in islice(draft.ports_of(id), _NAMED_PORTS)]
+    ports += [one.id for one in draft.having(FloatingIp, "floating_network_id", id)][:_NAMED_PORTS]
     if ports:
         raise NetworkInUse(id=id, ports=",".join(ports))
     draft.touch(id)
@@ -63,13 +70,21 @@ def delete(draft: Draft, id: str) -> None:
 def _fields(attributes: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(attributes)
     kind = fields.pop("network_type", None)
-    if kind is not None and kind not in _OVERLAYS:
+    physical = fields.pop("physical_network", None)
+    if kind == _FLAT:
+        fields |= _flat(physical, fields.get("mtu"))
+    elif kind is not None and kind not in _OVERLAYS:
         raise InvalidInput(reason=f"Network type value '{kind}' not supported")
-    for ignored in ("provider:physical_network", "availability_zone_hints"):
-        fields.pop(ignored, None)
+    fields.pop("availability_zone_hints", None)
     for refused in ("vlan_transparent", "qinq"):
         if fields.pop(refused, False):
             raise InvalidInput(reason=f"{refused} is not supported")
     if fields.get("mtu") == 0:
         fields["mtu"] = DEFAULT_MTU
     return fields
+
+
+def _flat(physical: str | None, mtu: int | None) -> dict[str, Any]:
+    if not physical:
+        raise InvalidInput(reason="physical_network required for flat provider network")
+    return {"network_type": _FLAT, "physical_network": physical, "mtu": mtu or _FLAT_MTU}

@@ -23,8 +23,10 @@ from ovn_integrate.ipam.faults import (
     IpAddressAlreadyAllocated,
     IpAddressGenerationFailure,
     MacAddressInUse,
+    ServicePortInUse,
     invalid,
 )
+from ovn_integrate.ipam.l3 import FloatingIp, is_routers
 from ovn_integrate.ipam.model import Pair, Port, Subnet
 from ovn_integrate.ipam.networks import now
 
@@ -52,7 +54,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Port:
     port = Port(
         id=str(uuid.uuid4()),
         mac_address=mac,
-        addresses=tuple(_Chooser(draft, network.id, mac).choose(wishes)),
+        addresses=tuple(Chooser(draft, network.id, mac).choose(wishes)),
         created_at=time,
         updated_at=time,
         **fields,
@@ -70,7 +72,7 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
     if mac != old.mac_address:
         _new_mac(draft, old.network_id, mac)
     if fields.get("fixed_ips") is not None:
-        chooser = _Chooser(draft, old.network_id, mac, old.addresses)
+        chooser = Chooser(draft, old.network_id, mac, old.addresses)
         fields["addresses"] = tuple(chooser.choose(fields["fixed_ips"]))
     fields.pop("fixed_ips", None)
     new = replace(old, mac_address=mac, **_plain(draft, fields, mac))
@@ -85,11 +87,21 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
 
 
 def delete(draft: Draft, id: str) -> None:
-    """:raises PortNotFound:"""
-    draft.drop(draft.port(id))
+    """Delete a port; a floating IP that stood for it stands for none then.
+
+    :raises PortNotFound:
+    :raises ServicePortInUse: it is a router's.
+    """
+    port = draft.port(id)
+    if is_routers(port):
+        raise ServicePortInUse(port=id, reason=f"has device owner {port.device_owner}")
+    for floating in draft.having(FloatingIp, "port_id", id):
+        free = replace(floating, router_id=None, port_id=None, fixed_ip_address=None)
+        draft.put(replace(free, revision_number=free.revision_number + 1))
+    draft.drop(port)
 
 
-class _Chooser:
+class Chooser:
     """Chooses the addresses of one port."""
 
     def __init__(

@@ -217,7 +217,7 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
             }
         ),
         "external_ids": {
-            "neutron:cidrs": " ".join(_with_length(one, known) for one in port.addresses),
+            "neutron:cidrs": " ".join(with_length(one, known) for one in port.addresses),
             "neutron:device_id": port.device_id,
             "neutron:device_owner": port.device_owner,
             "neutron:mtu": "",
@@ -283,7 +283,7 @@ def _port_security(port: Port, own: str) -> list[str]:
     return [" ".join(words) for words in allowed.values()]
 
 
-def _with_length(address: Address, subnets: tuple[Subnet, ...]) -> str:
+def with_length(address: Address, subnets: tuple[Subnet, ...]) -> str:
     length = next((one.cidr.prefixlen for one in subnets if one.has(address)), None)
     return f"{address}/{address.max_prefixlen if length is None else length}"
 

@@ -6,12 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ovn_integrate.ipam import networks, ports, query, security_groups, security_rules, subnets
+from ovn_integrate.ipam import (
+    floatingips,
+    networks,
+    ports,
+    query,
+    routers,
+    security_groups,
+    security_rules,
+    subnets,
+)
 from ovn_integrate.ipam.bodies import Resource
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
+    FloatingIPNotFound,
     NetworkNotFound,
     PortNotFound,
+    RouterNotFound,
     SecurityGroupNotFound,
     SecurityGroupRuleNotFound,
     SubnetNotFound,
@@ -19,6 +30,7 @@ from ovn_integrate.ipam.faults import (
     Worded,
 )
 from ovn_integrate.ipam.index import KEYED, Index
+from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.query import Query
@@ -33,6 +45,8 @@ _RULES: dict[type, Any] = {
     Port: ports,
     SecurityGroup: security_groups,
     SecurityRule: security_rules,
+    Router: routers,
+    FloatingIp: floatingips,
 }
 _MISSING: dict[type, type[Worded]] = {
     Network: NetworkNotFound,
@@ -40,6 +54,8 @@ _MISSING: dict[type, type[Worded]] = {
     Port: PortNotFound,
     SecurityGroup: SecurityGroupNotFound,
     SecurityRule: SecurityGroupRuleNotFound,
+    Router: RouterNotFound,
+    FloatingIp: FloatingIPNotFound,
 }
 
 
@@ -67,6 +83,18 @@ class Service:
         return self._store.change(
             lambda draft: _drafted(rules.update(draft, id, attributes), draft),
             f"update {resource.name}",
+        )
+
+    def connect(self, router_id: str, wish: routers.Interface) -> Body:
+        """Give a router an interface."""
+        return self._store.change(
+            lambda draft: routers.connect(draft, router_id, wish), "add router interface"
+        )
+
+    def disconnect(self, router_id: str, wish: routers.Interface) -> Body:
+        """Take an interface from a router."""
+        return self._store.change(
+            lambda draft: routers.disconnect(draft, router_id, wish), "remove router interface"
         )
 
     def delete(self, resource: Resource, id: str) -> None:
@@ -160,11 +188,12 @@ def _shown(thing: Thing, index: Index) -> Body:
 
 
 def _body(
-    thing: Network | Subnet | Port | SecurityRule, subnets_of: Callable[[str], list[Subnet]]
+    thing: Network | Subnet | Port | SecurityRule | Router | FloatingIp,
+    subnets_of: Callable[[str], list[Subnet]],
 ) -> Body:
     if isinstance(thing, Network):
         return thing.body([subnet.id for subnet in subnets_of(thing.id)])
-    if isinstance(thing, Subnet | SecurityRule):
+    if not isinstance(thing, Port):
         return thing.body()
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())
 
@@ -196,7 +225,8 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
 
 
 _NARROWEST_FIRST = (
-    *("mac_address", "device_id", "cidr", "name", "security_group_id", "remote_group_id"),
+    *("mac_address", "device_id", "port_id", "cidr", "name"),
+    *("security_group_id", "remote_group_id"),
     "network_id",
 )
 

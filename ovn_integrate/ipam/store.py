@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam import dhcp, names, rows, security_groups, security_rows
+from ovn_integrate.ipam import dhcp, l3_rows, names, rows, security_groups, security_rows
 from ovn_integrate.ipam.draft import Attempt, Draft
 from ovn_integrate.ipam.index import Index
+from ovn_integrate.ipam.l3 import FloatingIp, Router
+from ovn_integrate.ipam.l3_writer import L3Writer
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.security_writer import SecurityWriter
@@ -34,15 +36,17 @@ _RETRY = 1.0
 # Taking in a large NB (100,000 ports) takes longer than any single change may.
 _FIRST_REPLICA = 120.0
 _READERS: dict[str, Callable[[Any], Thing | None]] = {
-    rows.SWITCH: rows.network_of,
+    rows.SWITCH: l3_rows.network_of,
     rows.SWITCH_PORT: rows.port_of,
-    rows.DHCP: rows.subnet_of_row,
-    names.DNS: lambda _: None,  # follows from the ports
+    rows.DHCP: lambda row: rows.subnet_of_row(row) or l3_rows.floating_of(row),
     security_rows.PORT_GROUP: security_rows.group_of,
     security_rows.ACL: security_rows.rule_of,
+    l3_rows.ROUTER: l3_rows.router_of,
 }
-_TABLES = {**rows.TABLES, **names.TABLES, **security_rows.TABLES}
-_UNREAD = {**rows.UNREAD, **security_rows.UNREAD}
+_TABLES = {**rows.TABLES, **names.TABLES, **security_rows.TABLES, **l3_rows.TABLES}
+_UNREAD = {**rows.UNREAD, **security_rows.UNREAD, **l3_rows.UNREAD}
+_UNTOLD = {table for table in _TABLES if table not in _READERS}
+"""The tables whose rows belong to things of other rows."""
 
 
 class Store:
@@ -145,7 +149,8 @@ class Store:
                 return
 
     def _notice(self, event: str, row: Row, _: Row | None) -> None:
-        self._index.replace(row.uuid, None if event == "delete" else _thing(row))
+        if ovsdb.table_of(row) not in _UNTOLD:
+            self._index.replace(row.uuid, None if event == "delete" else _thing(row))
 
 
 def _thing(row: Row) -> Thing | None:
@@ -177,6 +182,7 @@ class _Writer:
             else:
                 self._update(old, new, draft)
         names.write(self._change, draft, lambda id: self._row(rows.SWITCH, id))
+        L3Writer(self._change, self._index, draft).write()
 
     def _touch(self, network_id: str) -> None:
         if network_id in self._attempt.touched:
@@ -201,12 +207,14 @@ class _Writer:
             self._change.insert(rows.SWITCH, uuid.UUID(new.id), **columns)
             ledger = rows.ledger_id(new.id)
             self._change.insert(rows.DHCP, ledger, **rows.ledger_columns(new.id))
-        elif isinstance(new, Subnet):
-            self._change.insert(rows.DHCP, **columns)
         elif isinstance(new, SecurityGroup):
             self._security.create_group(new)
         elif isinstance(new, SecurityRule):
             self._security.create_rule(new, _group_of(new, draft))
+        elif isinstance(new, Router):
+            self._change.insert(l3_rows.ROUTER, uuid.UUID(new.id), **columns)
+        elif not isinstance(new, Port):
+            self._change.insert(_TABLE_OF[type(new)], **columns)
         else:
             row = self._change.insert(
                 rows.SWITCH_PORT, **columns, **self._dhcp_references(new, draft)
@@ -269,19 +277,26 @@ _TABLE_OF: dict[type, str] = {
     Port: rows.SWITCH_PORT,
     SecurityGroup: security_rows.PORT_GROUP,
     SecurityRule: security_rows.ACL,
+    Router: l3_rows.ROUTER,
+    FloatingIp: rows.DHCP,
 }
 
 
 def _columns(thing: Thing, draft: Draft) -> rows.Columns:
     if isinstance(thing, Network):
-        return rows.network_columns(thing)
+        return l3_rows.network_columns(thing)
     if isinstance(thing, Subnet):
         return rows.subnet_columns(thing, draft.network(thing.network_id).mtu)
     if isinstance(thing, SecurityGroup):
         return security_rows.group_columns(thing)
     if isinstance(thing, SecurityRule):
         return security_rows.rule_columns(thing, _group_of(thing, draft))
-    return rows.port_columns(thing, draft.subnets_of(thing.network_id))
+    if isinstance(thing, Router):
+        return l3_rows.router_columns(thing)
+    if isinstance(thing, FloatingIp):
+        return l3_rows.floating_columns(thing)
+    columns = rows.port_columns(thing, draft.subnets_of(thing.network_id))
+    return {**columns, **l3_rows.switch_port_columns(thing)}
 
 
 def _group_of(rule: SecurityRule, draft: Draft) -> SecurityGroup:

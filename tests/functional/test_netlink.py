@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Interface
 
 import pytest
 
@@ -52,6 +53,18 @@ def test_a_veth_pair_is_made_as_asked_and_corrected_where_it_differs() -> None:
     netlink.make_veth("va", "vb", mac=None, mtu=1300)
     assert ",UP" in run("ip", "link", "show", "va")
     assert mac in run("ip", "link", "show", "vb")
+
+
+def test_an_address_is_set_once_and_the_link_is_up() -> None:
+    netlink.make_veth("va", "vb", mac=None, mtu=1500)
+    for _ in range(2):
+        netlink.set_address("vb", IPv4Interface("100.64.0.1/16"))
+    shown = run("ip", "-o", "-4", "address", "show", "dev", "vb")
+    assert shown.count("inet ") == 1
+    assert "100.64.0.1/16" in shown
+    assert ",UP" in run("ip", "link", "show", "vb")
+    with pytest.raises(CommandFailed, match="link vc"):
+        netlink.set_address("vc", IPv4Interface("100.64.0.1/16"))
 
 
 def test_a_pair_whose_other_end_went_away_is_made_anew() -> None:

@@ -1,0 +1,130 @@
+"""The way from OVN out of this host: a bridge of its own, and the host's kernel behind it.
+
+The bridge has no physical port. Its internal port carries the gateway address of the external
+network that OVN reaches over it (a localnet port, by ``ovn-bridge-mappings``); what comes out
+there the kernel routes and masquerades. Every host has the same address and the same MAC on its
+own such bridge: OVN keeps one MAC for a gateway, whichever chassis asks for it.
+
+Who uses the bridge stands in its external_ids; the last one to go takes all of it along.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface, ip_interface
+from pathlib import Path
+from typing import Any
+
+from ovn_integrate import netlink
+from ovn_integrate.errors import NotConfigured
+from ovn_integrate.host import bridge, interfaces, packet_filter, settings, vswitch
+from ovn_integrate.ovsdb import Change, Session
+
+NAME = "br-ovn-gw"
+PHYSICAL_NETWORK = "ovn-gw"
+
+TABLES = {**bridge.TABLES, "Interface": [*bridge.TABLES["Interface"], "mtu_request"]}
+
+_MAPPINGS = "ovn-bridge-mappings"
+_ADDRESS = "ovn-integrate:address"
+_USER = "ovn-integrate:gateway-of-"
+_IPV4 = Path("/proc/sys/net/ipv4")
+
+
+def create(session: Session, user: str, address: IPv4Interface, mtu: int) -> None:
+    """Have the bridge for a user, with the address on it and the host's rules behind it.
+
+    :param address: the gateway's, with the length of the external subnet's prefix.
+    :param mtu: in bytes, of the containers behind it.
+    :raises NotConfigured: this host does not forward, or has no integration bridge.
+    :raises CommandFailed: ovs-vswitchd did not take it in, or the kernel refused.
+    """
+    if (_IPV4 / "ip_forward").read_text().strip() == "0":
+        raise NotConfigured("net.ipv4.ip_forward", "is 0", "sysctl -w net.ipv4.ip_forward=1")
+    integration = session.find("Bridge", name=settings.read(session).bridge)
+    if integration is None:
+        raise NotConfigured(
+            f"bridge {settings.read(session).bridge}",
+            "does not exist",
+            "ovn-integrate create-integration-bridge",
+        )
+    datapath = integration.datapath_type
+
+    def change(draft: Change) -> None:
+        row = draft.find("Bridge", name=NAME) or _insert(draft, mtu)
+        draft.set(row, datapath_type=datapath)
+        draft.set_keys(row, "other_config", {"hwaddr": _mac(address)})
+        draft.set_keys(row, "external_ids", {_ADDRESS: str(address), _USER + user: "true"})
+        _map(draft, present=True)
+
+    vswitch.reconfigure(session, change, f"gateway of {user[:12]}")
+    restore({_ADDRESS: str(address)}, userspace=datapath == "netdev")
+
+
+def delete(session: Session, user: str) -> bool:
+    """Take a user off the bridge, which goes with the last; whether anything changed."""
+    row = session.find("Bridge", name=NAME)
+    if row is None or _USER + user not in row.external_ids:
+        return False
+    last = users(row.external_ids) == [user]
+
+    def change(draft: Change) -> None:
+        row = draft.find("Bridge", name=NAME)
+        if row is None:
+            return
+        draft.set_keys(row, "external_ids", {_USER + user: None})
+        if last:
+            root = settings.root(draft)
+            draft.set(root, bridges=[one for one in root.bridges if one.uuid != row.uuid])
+            _map(draft, present=False)
+
+    if last:
+        packet_filter.remove()
+    vswitch.reconfigure(session, change, f"no gateway of {user[:12]}")
+    return True
+
+
+def restore(ids: dict[str, str], *, userspace: bool) -> None:
+    """Have what the kernel forgets when the host starts anew: the address and the rules.
+
+    :param ids: the bridge's external_ids.
+    :param userspace: whether the bridge is one of the userspace datapath.
+    """
+    address = ip_interface(ids[_ADDRESS])
+    assert isinstance(address, IPv4Interface)
+    if interfaces.addresses().get(str(address.ip)) != NAME:
+        netlink.set_address(NAME, address)
+        if userspace:
+            netlink.checksum_offload_off(NAME)
+        # A port that is published on this host is reached at 127.0.0.1 too.
+        (_IPV4 / "conf" / NAME / "route_localnet").write_text("1")
+    packet_filter.have(NAME, str(address.network))
+
+
+def users(ids: dict[str, str]) -> list[str]:
+    """Who uses the bridge whose external_ids these are."""
+    return sorted(key.removeprefix(_USER) for key in ids if key.startswith(_USER))
+
+
+def _insert(draft: Change, mtu: int) -> Any:
+    interface = draft.insert("Interface", name=NAME, type="internal", mtu_request=mtu)
+    port = draft.insert("Port", name=NAME, interfaces=[interface])
+    row = draft.insert("Bridge", name=NAME, ports=[port], other_config={}, external_ids={})
+    root = settings.root(draft)
+    draft.set(root, bridges=[*root.bridges, row])
+    return row
+
+
+def _map(draft: Change, *, present: bool) -> None:
+    """Tell ovn-controller of the bridge, beside the ones that it knows."""
+    root = settings.root(draft)
+    # A key with the chassis' name behind it goes first (ovn-controller(8)).
+    own = f"{_MAPPINGS}-{root.external_ids.get(settings.SYSTEM_ID)}"
+    key = own if own in root.external_ids else _MAPPINGS
+    ours = f"{PHYSICAL_NETWORK}:{NAME}"
+    known = [one for one in root.external_ids.get(key, "").split(",") if one not in ("", ours)]
+    wanted = [*known, ours] if present else known
+    draft.set_keys(root, "external_ids", {key: ",".join(wanted) or None})
+
+
+def _mac(address: IPv4Interface) -> str:
+    return f"02:f0:{address.packed.hex(':')}"

@@ -1,0 +1,302 @@
+"""North-south: ``docker network create -o ovn.gateway=ovn|none``, seen from a third host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .cluster import GWBRIDGE, IMAGE, Cluster, address, cluster, run_container
+from .command import CommandError
+from .host import Host
+from .lab import Lab
+from .waiting import wait_for
+
+SUBNET = "192.168.1.0/24"
+TABLES = ("Logical_Router", "Logical_Router_Port", "NAT", "Gateway_Chassis", "DHCP_Options")
+LOG = "/tmp/httpd.log"
+
+
+@pytest.fixture(scope="module")
+def path(lab: Lab) -> Iterator[Cluster]:
+    with cluster(lab, "gw") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def outside(lab: Lab) -> Iterator[Host]:
+    """A host beside the overlay that serves on port 80, and writes down who asked."""
+    host = lab.add_host("gw-out")
+    serve(host.run, host.popen)
+    yield host
+    host.stop()
+
+
+@pytest.fixture(autouse=True)
+def unchanged(path: Cluster) -> Iterator[None]:
+    """What a test makes and deletes again leaves no trace, on the hosts and in NB."""
+    before = everything(path)
+    yield
+
+    def as_before() -> bool:
+        assert everything(path) == before
+        return True
+
+    # ovn-controller takes its patch port to the bridge off br-int when it sees that that is gone.
+    wait_for(as_before, 10, "the end of all traces")
+
+
+def everything(path: Cluster) -> dict[str, Any]:
+    found = path.state()
+    found["L3"] = {
+        table: path.nbctl("--columns=_uuid,external_ids", "list", table) for table in TABLES
+    }
+    for host in path.hosts:
+        rules = host.run("iptables-save").stdout.splitlines()
+        found[f"{host.name} L3"] = (
+            host.run("ovs-vsctl", "list-br").stdout,
+            host.run("ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids").stdout,
+            host.run("ip", "-4", "route").stdout.split(GWBRIDGE)[0],
+            [rule for rule in rules if "OVN-" in rule or "100.64." in rule],
+        )
+    return found
+
+
+def serve(run: Any, popen: Any) -> None:
+    run("sh", "-c", "mkdir -p /srv && echo outside > /srv/index.html")
+    popen("sh", "-c", f"exec busybox httpd -f -v -p 80 -h /srv > {LOG} 2>&1")
+
+
+def clients(host: Host) -> set[str]:
+    """The addresses that asked a host's server, and forget them."""
+    log = host.read(LOG)
+    host.run("sh", "-c", f": > {LOG}")
+    return {line.split(":ffff:")[1].split("]")[0] for line in log.splitlines() if ":ffff:" in line}
+
+
+def create(host: Host, *options: str, name: str = "foo", subnet: str = SUBNET) -> None:
+    words = ("network", "create", "-d", "openvswitch", "--subnet", subnet, *options)
+    host.docker(*words, name)
+
+
+def get(host: Host, container: str, ip: str, file: str = "") -> str:
+    return host.docker("exec", container, "wget", "-q", "-O", "-", f"http://{ip}/{file}")
+
+
+def web(host: Host, name: str, network: str, *options: str) -> None:
+    """A container whose server tells each client its address."""
+    script = (
+        "mkdir -p /www/cgi-bin && "
+        r"printf '#!/bin/sh\necho\necho $REMOTE_ADDR\n' > /www/cgi-bin/who && "
+        "chmod 755 /www/cgi-bin/who && exec httpd -f -p 80 -h /www"
+    )
+    words = ("run", "-d", "--name", name, "--network", network, "--stop-signal", "KILL")
+    host.docker(*words, *options, IMAGE, "sh", "-c", script)
+
+
+def who(host: Host, target: str) -> str:
+    """The address under which a container's server sees a host."""
+    url = f"http://{target}/cgi-bin/who"
+    said = host.run("busybox", "wget", "-q", "-O", "-", url, timeout=20).stdout
+    return said.strip().strip("[]").removeprefix("::ffff:")
+
+
+def echo_udp(host: Host, container: str) -> None:
+    """Serve on port 53 of a container: the image has nothing that does so by UDP."""
+    script = (
+        "import socket\n"
+        "s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 53))\n"
+        "while True: s.sendto(*s.recvfrom(99))\n"
+    )
+    pid = host.docker("inspect", "-f", "{{.State.Pid}}", container)
+    host.popen("nsenter", "-t", pid, "-n", host.program, "-c", script)
+
+
+def ask_by_udp(host: Host, address: str, port: int) -> str:
+    """What comes back of a datagram that is sent until something does."""
+    script = (
+        "import socket, sys\n"
+        "s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(0.5)\n"
+        "s.connect((sys.argv[1], int(sys.argv[2])))\n"
+        "for _ in range(20):\n"
+        "    s.send(b'hello')\n"
+        "    try: print(s.recv(99).decode()); break\n"
+        "    except OSError: pass\n"
+    )
+    return host.run(host.program, "-c", script, address, str(port)).stdout.strip()
+
+
+def published(host: Host) -> str:
+    return host.run("iptables", "-t", "nat", "-S", "OVN-GATEWAY-IN").stdout
+
+
+def links(host: Host, container: str) -> set[str]:
+    shown = host.docker("exec", container, "ip", "-o", "link")
+    return {line.split(": ")[1].split("@")[0] for line in shown.splitlines()} - {"lo"}
+
+
+def test_a_container_goes_out_and_is_reached_through_ovn(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80")
+    assert links(host, "web") == {"eth0"}
+    assert GWBRIDGE not in host.run("ip", "-br", "link").stdout
+    assert "default via 192.168.1.1" in host.docker("exec", "web", "ip", "route")
+
+    assert get(host, "web", outside.address) == "outside"
+    assert clients(outside) == {host.address}
+
+    assert who(outside, f"{host.address}:8080") == outside.address
+    # From this host itself, and from the container through the host.
+    assert who(host, f"{host.address}:8080") == host.address
+    who(host, "127.0.0.1:8080")
+    assert get(host, "web", f"{host.address}:8080", "cgi-bin/who")
+
+    # Another container cannot have the port, and the host is not open but for that.
+    with pytest.raises(CommandError, match="in use by endpoint"):
+        web(host, "second", "foo", "-p", "8080:80")
+    host.docker("rm", "-f", "second")
+    with pytest.raises(CommandError, match="-p 8080:80"):
+        host.docker("run", "--rm", "--network", "foo", "-p", "80", IMAGE, "true")
+    floating = published(host).split("--to-destination ")[1].split(":")[0]
+    outside.run("ip", "route", "add", f"{floating}/32", "via", host.address)
+    with pytest.raises(CommandError):
+        outside.run("busybox", "timeout", "3", "busybox", "wget", "-O", "-", f"http://{floating}/")
+    outside.run("ip", "route", "del", f"{floating}/32")
+
+    host.docker("rm", "-f", "web")
+    assert "DNAT" not in published(host)
+    host.docker("network", "rm", "foo")
+
+
+def test_two_hosts_on_one_network_go_out_each_by_its_own(path: Cluster, outside: Host) -> None:
+    path.first.cli("network", "create", "foo", "--subnet", SUBNET)
+    for host, part in zip(path.hosts, ("192.168.1.64/26", "192.168.1.128/26"), strict=True):
+        options = ("--ip-range", part, "-o", "ovn.network=foo", "-o", "ovn.gateway=ovn")
+        create(host, *options)
+        web(host, f"on-{host.name}", "foo", "-p", "8080:80")
+    for host, other in (path.hosts, path.hosts[::-1]):
+        name = f"on-{host.name}"
+        target = address(other, f"on-{other.name}", "foo")
+        host.docker("exec", name, "ping", "-c", "3", "-W", "5", target)
+        get(host, name, target, "cgi-bin/who")
+        assert get(host, name, outside.address) == "outside"
+        assert clients(outside) == {host.address}
+        assert who(outside, f"{host.address}:8080") == outside.address
+
+    # The first host leaves, whose chassis the router's gateway port is on.
+    path.first.docker("rm", "-f", f"on-{path.first.name}")
+    path.first.docker("network", "rm", "foo")
+    assert get(path.second, f"on-{path.second.name}", outside.address) == "outside"
+    path.second.docker("rm", "-f", f"on-{path.second.name}")
+    path.second.docker("network", "rm", "foo")
+    path.first.cli("network", "delete", "foo")
+
+
+def test_what_it_made_outlives_the_driver_and_is_restored_after_a_boot(
+    path: Cluster, outside: Host
+) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80")
+    host.cli("driver", "stop")
+    host.cli("driver", "start", "--detach")
+    assert who(outside, f"{host.address}:8080") == outside.address
+    host.docker("rm", "-f", "web")
+    assert "DNAT" not in published(host)
+
+    # A database of Open vSwitch that was made anew.
+    host.run("ovs-vsctl", "del-br", "br-ovn-gw")
+    host.run("ovs-vsctl", "remove", "Open_vSwitch", ".", "external_ids", "ovn-bridge-mappings")
+    web(host, "web", "foo")
+    assert get(host, "web", outside.address) == "outside"
+    host.docker("rm", "-f", "web")
+
+    # What a host has lost when it comes up again.
+    host.run("ip", "address", "flush", "dev", "br-ovn-gw")
+    host.run("ip", "link", "set", "br-ovn-gw", "down")
+    for table in ("nat", "filter"):
+        host.run("sh", "-c", f"iptables-save -t {table} | grep -v OVN- | iptables-restore")
+    web(host, "web", "foo", "-p", "8080:80")
+    assert get(host, "web", outside.address) == "outside"
+    assert who(outside, f"{host.address}:8080") == outside.address
+    host.docker("rm", "-f", "web")
+    host.docker("network", "rm", "foo")
+
+
+def test_with_two_families_ipv6_stays_inside_and_other_networks_are_no_way_out(
+    path: Cluster, outside: Host
+) -> None:
+    host = path.first
+    create(host, "--ipv6", "--subnet", "fd01::/64", "-o", "ovn.gateway=ovn")
+    create(host, "-o", "ovn.gateway=none", name="bar", subnet="192.168.2.0/24")
+    run_container(host, "one", "foo", "--ip6", "fd01::9")
+    run_container(host, "two", "foo")
+    host.docker("network", "connect", "bar", "two")
+    assert links(host, "two") == {"eth0", "eth1"}
+    assert "default via 192.168.1.1" in host.docker("exec", "two", "ip", "route")
+    assert "default" not in host.docker("exec", "two", "ip", "-6", "route")
+    host.docker("exec", "two", "ping", "-c", "3", "-W", "5", "fd01::9")
+    assert get(host, "two", outside.address) == "outside"
+    host.docker("rm", "-f", "one", "two")
+    host.docker("network", "rm", "foo", "bar")
+
+
+def test_published_ports_after_a_crash_of_docker(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80", "--ip", "192.168.1.9")
+    host.stop_docker("KILL")
+    host.start_docker()
+    # Docker starts it anew with the same address, and says nothing of the endpoint that it had.
+    host.docker("start", "web")
+    assert who(outside, f"{host.address}:8080") == outside.address
+    assert published(host).count("DNAT") == 1
+    host.docker("rm", "-f", "web")
+    assert "DNAT" not in published(host)
+    host.docker("network", "rm", "foo")
+
+
+def test_a_range_of_udp_ports(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    ports = ("-p", "5300-5301:53/udp")
+    run_container(host, "echo", "foo", *ports)
+    echo_udp(host, "echo")
+    assert ask_by_udp(outside, host.address, 5300) == "hello"
+    # The first of the range is taken.
+    run_container(host, "two", "foo", *ports)
+    assert "--dport 5301" in published(host)
+    host.docker("rm", "-f", "echo", "two")
+    host.docker("network", "rm", "foo")
+
+
+def test_none_has_no_way_out_and_resolves_names(path: Cluster, outside: Host) -> None:
+    host = path.first
+    before = "docker_gwbridge" in host.run("ip", "-br", "link").stdout
+    create(host, "-o", "ovn.gateway=none")
+    run_container(host, "one", "foo")
+    run_container(host, "two", "foo", "-p", "8080:80")
+    assert links(host, "one") == {"eth0"}
+    assert ("docker_gwbridge" in host.run("ip", "-br", "link").stdout) is before
+    assert "default" not in host.docker("exec", "one", "ip", "route")
+    host.docker("exec", "one", "ping", "-c", "2", "-W", "5", "two")
+    with pytest.raises(CommandError):
+        host.docker("exec", "one", "ping", "-c", "1", "-W", "1", outside.address)
+    with pytest.raises(CommandError):
+        who(outside, f"{host.address}:8080")
+    host.docker("rm", "-f", "one", "two")
+    host.docker("network", "rm", "foo")
+
+
+def test_an_internal_network_has_no_way_out(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "--internal", "-o", "ovn.gateway=ovn")
+    run_container(host, "one", "foo")
+    assert links(host, "one") == {"eth0"}
+    assert "br-ovn-gw" not in host.run("ovs-vsctl", "list-br").stdout
+    with pytest.raises(CommandError):
+        host.docker("exec", "one", "ping", "-c", "1", "-W", "1", outside.address)
+    host.docker("rm", "-f", "one")
+    host.docker("network", "rm", "foo")
