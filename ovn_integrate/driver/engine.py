@@ -14,8 +14,6 @@ from typing import Any
 from ovn_integrate import paths, runner
 from ovn_integrate.errors import CommandFailed
 
-_ATTEMPTS = 3
-
 
 @dataclass(frozen=True)
 class Known:
@@ -37,19 +35,15 @@ def ask(timeout: float) -> Known:
     It is asked on its own socket: ``DOCKER_HOST`` or a context may lead to another host's engine,
     to which all endpoints of this one are unknown.
 
-    :param timeout: seconds for each of two questions.
+    :param timeout: seconds for each of at least two questions.
     :raises CommandFailed: it does not answer.
     """
-    for attempt in range(_ATTEMPTS):
-        try:
-            return parse(_inspect(timeout))
-        except CommandFailed as error:
-            # A network that is removed between the two questions fails the second.
-            if "o such network" not in error.what or attempt == _ATTEMPTS - 1:
-                raise CommandFailed(
-                    "Docker engine", f"does not answer: {error.what}", "docker network ls"
-                ) from error
-    raise AssertionError("unreachable")
+    try:
+        return parse(_networks(timeout))
+    except CommandFailed as error:
+        raise CommandFailed(
+            "Docker engine", f"does not answer: {error.what}", "docker network ls"
+        ) from error
 
 
 def parse(inspected: Iterable[Mapping[str, Any]]) -> Known:
@@ -76,14 +70,21 @@ def _reserved(network: Mapping[str, Any]) -> Iterator[str]:
         yield from (pool.get("AuxiliaryAddresses") or {}).values()
 
 
-def _inspect(timeout: float) -> list[dict[str, Any]]:
+def _networks(timeout: float) -> list[dict[str, Any]]:
     ids = _docker("ls", "--no-trunc", "--quiet", timeout=timeout).split()
-    inspected = _docker("inspect", *ids, timeout=timeout)
-    try:
-        networks: list[dict[str, Any]] = json.loads(inspected)
-    except ValueError as error:
-        raise CommandFailed("docker network inspect", f"printed no JSON: {error}") from error
-    return networks
+    while True:
+        try:
+            inspected: list[dict[str, Any]] = json.loads(_docker("inspect", *ids, timeout=timeout))
+        except ValueError as error:
+            raise CommandFailed("docker network inspect", f"printed no JSON: {error}") from error
+        except CommandFailed:
+            # One that was removed between the two questions fails the second for all.
+            now = _docker("ls", "--no-trunc", "--quiet", timeout=timeout).split()
+            if now == ids:
+                raise
+            ids = now
+        else:
+            return inspected
 
 
 def _docker(*words: str, timeout: float) -> str:
