@@ -17,8 +17,6 @@ from ovn_integrate.errors import CommandFailed
 TIMEOUT = 60.0
 """Seconds that a command has."""
 
-_ATTEMPTS = 3
-
 
 @dataclass(frozen=True)
 class Known:
@@ -37,19 +35,15 @@ class Known:
 def ask(timeout: float) -> Known:
     """What the engine that calls this host's driver knows now.
 
-    :param timeout: seconds for each of two questions.
+    :param timeout: seconds for each of at least two questions.
     :raises CommandFailed: it does not answer.
     """
-    for attempt in range(_ATTEMPTS):
-        try:
-            return parse(_inspect(timeout))
-        except CommandFailed as error:
-            # A network that is removed between the two questions fails the second.
-            if "o such network" not in error.what or attempt == _ATTEMPTS - 1:
-                raise CommandFailed(
-                    "Docker engine", f"does not answer: {error.what}", "docker network ls"
-                ) from error
-    raise AssertionError("unreachable")
+    try:
+        return parse(_networks(timeout))
+    except CommandFailed as error:
+        raise CommandFailed(
+            "Docker engine", f"does not answer: {error.what}", "docker network ls"
+        ) from error
 
 
 def parse(inspected: Iterable[Mapping[str, Any]]) -> Known:
@@ -76,14 +70,26 @@ def _reserved(network: Mapping[str, Any]) -> Iterator[str]:
         yield from (pool.get("AuxiliaryAddresses") or {}).values()
 
 
-def _inspect(timeout: float) -> list[dict[str, Any]]:
-    ids = run("network", "ls", "--no-trunc", "--quiet", timeout=timeout).split()
-    inspected = run("network", "inspect", *ids, timeout=timeout)
-    try:
-        networks: list[dict[str, Any]] = json.loads(inspected)
-    except ValueError as error:
-        raise CommandFailed("docker network inspect", f"printed no JSON: {error}") from error
-    return networks
+def _networks(timeout: float) -> list[dict[str, Any]]:
+    ids = _ids(timeout)
+    while True:
+        try:
+            said = run("network", "inspect", *ids, timeout=timeout)
+            inspected: list[dict[str, Any]] = json.loads(said)
+        except ValueError as error:
+            raise CommandFailed("docker network inspect", f"printed no JSON: {error}") from error
+        except CommandFailed:
+            # One that was removed between the two questions fails the second for all.
+            now = _ids(timeout)
+            if now == ids:
+                raise
+            ids = now
+        else:
+            return inspected
+
+
+def _ids(timeout: float) -> list[str]:
+    return run("network", "ls", "--no-trunc", "--quiet", timeout=timeout).split()
 
 
 def run(*words: str, timeout: float = TIMEOUT) -> str:

@@ -61,6 +61,11 @@ def serve(host: Host, *options: str) -> None:
     host.cli("driver", "start", "--detach", *options)
 
 
+def serve_ipam(made: Cluster) -> None:
+    listen = f"{made.central.address}:9696"
+    made.central.cli("ipam", "start", "--detach", "--listen", listen)
+
+
 def talk(made: Cluster, name: str) -> None:
     """Fails unless a container and the one on the other host reach each other."""
     ping(made.first, name, address(made.second, PEER, NETWORK))
@@ -248,6 +253,32 @@ def test_the_driver_dead(made: Cluster) -> None:
     assert spare in made.nbctl("show")
     assert collect(host) == ["OVS port", "network", "port"]
     assert spare not in made.nbctl("show")
+    assert owners.ownerless(made) == []
+
+
+def test_the_driver_late_for_a_call(made: Cluster) -> None:
+    host = made.first
+    host.cli("driver", "stop")
+    host.run("truncate", "-s", "0", DOCKER_LOG)
+    with ThreadPoolExecutor(1) as pool:
+        words = ("-d", "openvswitch", "--subnet", "10.9.8.0/24", "late")
+        created = pool.submit(host.docker, "network", "create", *words)
+        wait_for(lambda: "retrying in" in host.read(DOCKER_LOG), 20, "Docker to wait")
+        serve(host, "--gc-interval", "0")
+        assert created.result() in made.nbctl("show")
+    host.docker("network", "rm", "late")
+
+
+def test_an_endpoint_that_the_driver_could_not_let_go_of(made: Cluster) -> None:
+    """Docker logs the driver's error and forgets the endpoint."""
+    host = made.first
+    made.central.cli("ipam", "stop")
+    host.docker("stop", GONE)
+    assert host.cli("driver", "gc", check=False).returncode == 8  # asks before it removes
+    serve_ipam(made)
+    assert owners.northbound(made, host) > owners.known(host)
+    assert owners.bridge(host) == owners.known(host)
+    assert collect(host) == ["port"]
     assert owners.ownerless(made) == []
 
 
