@@ -41,6 +41,13 @@ class Gateways:
         with self._lock, self._links.session(gateway.TABLES) as session:
             gateway.delete(session, network_id)
 
+    def delete_of(self, beginning: str) -> None:
+        """The same for a Docker network of which the beginning of the id is known."""
+        found = self._links.bridge(gateway.NAME)
+        for user in gateway.users(found[1]) if found is not None else ():
+            if user.startswith(beginning):
+                self.delete(user)
+
     def restore(self, network_id: str) -> bool:
         """Have what the kernel forgot when the host was started anew; False when Open vSwitch does
         not know of the way out either.

@@ -23,10 +23,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovn_integrate import netlink, paths, servers
-from ovn_integrate.driver import engine, tags
+from ovn_integrate.driver import engine, routers, tags
 from ovn_integrate.driver import links as names
 from ovn_integrate.driver.calls import PATH
 from ovn_integrate.driver.engine import Known
+from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.links import Attached, Links
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
@@ -132,6 +133,7 @@ class Collector:
     ) -> None:
         self._links = links
         self._networks = networks
+        self._gateways = Gateways(links)
         self._ports = Ports(networks, Notes(), lambda *_: False)
         self._connect = connect
         self._in_flight = in_flight
@@ -201,9 +203,12 @@ class Collector:
     def _take_off(self, stray: Stray) -> bool:
         client = self._connect()
         network = client.show("networks", stray.name)
-        if tags.MADE in network["tags"] and client.query("ports", network_id=network["id"]):
+        ports = client.query("ports", network_id=network["id"])
+        # Those of its router go with it.
+        if tags.MADE in network["tags"] and not all(map(routers.owns, ports)):
             log.warning("network %s of a removed Docker network has ports", network["id"])
             return False
+        self._gateways.delete_of(stray.owner)
         self._networks.take_off(client, network, stray.owner)
         return True
 

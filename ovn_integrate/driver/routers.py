@@ -108,6 +108,11 @@ def release_address(client: Client, port_id: str) -> None:
             client.delete("floatingips", one["id"])
 
 
+def owns(port: Resource) -> bool:
+    """Whether a port is a router's."""
+    return port["device_owner"] in (_INTERFACE, _GATEWAY)
+
+
 def floating(client: Client, port_id: str) -> list[Resource]:
     """The floating IPs of a port."""
     return client.query("floatingips", port_id=port_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -300,3 +301,14 @@ def test_an_internal_network_has_no_way_out(path: Cluster, outside: Host) -> Non
         host.docker("exec", "one", "ping", "-c", "1", "-W", "1", outside.address)
     host.docker("rm", "-f", "one")
     host.docker("network", "rm", "foo")
+
+
+def test_the_way_out_of_a_network_that_docker_forgot_is_collected(path: Cluster) -> None:
+    host = path.first
+    words = ("network", "create", "-d", "openvswitch", "--subnet", SUBNET)
+    host.docker(*words, "-o", "ovn.gateway=ovn", "foo")
+    host.cli("driver", "stop")
+    host.docker("network", "rm", "foo")  # Docker asks for 15 s, gives up, and forgets it
+    host.cli("driver", "start", "--detach")
+    found = json.loads(host.cli("driver", "gc", "-o", "json").stdout)
+    assert [(one["kind"], one["removed"]) for one in found["strays"]] == [("network", True)]
