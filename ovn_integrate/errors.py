@@ -72,6 +72,10 @@ class PortNotFound(NotFound):
     pass
 
 
+class RouterNotFound(NotFound):
+    pass
+
+
 class Conflict(Error):
     """The state of things does not allow it now."""
 

@@ -75,7 +75,7 @@ class SecurityGroupNotFound(Worded, errors.NotFound):
     words = "Security group {id} does not exist."
 
 
-class RouterNotFound(Worded, errors.NotFound):
+class RouterNotFound(Worded, errors.RouterNotFound):
     words = "Router {id} could not be found"
 
 
