@@ -80,26 +80,27 @@ def disconnect(client: Client, network_id: str) -> None:
             _dismantle(client, router)
 
 
-def give_address(client: Client, port: Resource) -> None:
-    """Have a floating IP for a port; one that it has is kept.
+def give_address(client: Client, port: Resource) -> str:
+    """Have a floating IP for a port, and return it; one that it has is kept.
 
     :raises RouterNotFound: its network has no router.
     """
-    if floating(client, port["id"]):
-        return
+    for one in floating(client, port["id"]):
+        return str(one["floating_ip_address"])
     found = client.query("routers", name=_name(port["network_id"]))
     if not found:
         raise RouterNotFound(
             f"logical network {port['network_id']}", "has no router", "make the network anew"
         )
     outside = found[0]["external_gateway_info"]
-    client.create(
+    made = client.create(
         "floatingips",
         floating_network_id=outside["network_id"],
         subnet_id=outside["external_fixed_ips"][0]["subnet_id"],
         port_id=port["id"],
         description=tags.MADE,
     )
+    return str(made["floating_ip_address"])
 
 
 def release_address(client: Client, port_id: str) -> None:

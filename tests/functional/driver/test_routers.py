@@ -83,10 +83,8 @@ def test_two_hosts_at_the_same_moment_have_one_router(neutron: Client, network: 
 def test_what_a_dead_endpoint_left_goes_with_the_router(neutron: Client, network: Network) -> None:
     routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
     port = neutron.create("ports", network_id=network.id)
-    routers.give_address(neutron, port)
-    routers.give_address(neutron, port)
-    (floating,) = routers.floating(neutron, port["id"])
-    assert floating["floating_ip_address"] == "100.64.0.3"
+    assert routers.give_address(neutron, port) == "100.64.0.3"
+    assert routers.give_address(neutron, port) == "100.64.0.3"
     routers.disconnect(neutron, DOCKER_IDS[0])
     neutron.delete("ports", port["id"])
 
@@ -98,7 +96,7 @@ def test_a_floating_ip_of_somebody_elses_is_used_and_stays(
     port = neutron.create("ports", network_id=network.id)
     outside = neutron.find("networks", routers.NAME)["id"]
     own = neutron.create("floatingips", floating_network_id=outside, port_id=port["id"])
-    routers.give_address(neutron, port)
+    assert routers.give_address(neutron, port) == own["floating_ip_address"]
     routers.release_address(neutron, port["id"])
     assert routers.floating(neutron, port["id"]) == [own]
     neutron.delete("floatingips", own["id"])
@@ -118,9 +116,7 @@ def test_each_router_has_addresses_of_its_own(neutron: Client, network: Network)
         external = routers.connect(neutron, id, second, CHASSIS)
         assert external.gateway == IPv4Interface("100.64.16.1/20")
         port = neutron.create("ports", network_id=second.id)
-        routers.give_address(neutron, port)
-        (floating,) = routers.floating(neutron, port["id"])
-        assert floating["floating_ip_address"] == "100.64.16.3"
+        assert routers.give_address(neutron, port) == "100.64.16.3"
         routers.release_address(neutron, port["id"])
         neutron.delete("ports", port["id"])
         routers.disconnect(neutron, DOCKER_IDS[0])
