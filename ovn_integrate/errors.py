@@ -76,6 +76,10 @@ class SecurityGroupNotFound(NotFound):
     pass
 
 
+class RouterNotFound(NotFound):
+    pass
+
+
 class Conflict(Error):
     """The state of things does not allow it now."""
 

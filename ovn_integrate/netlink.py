@@ -85,6 +85,26 @@ def set_address(name: str, address: IPv4Interface) -> None:
         route.link("set", index=index, state="up")
 
 
+def remove_address(name: str, address: IPv4Interface) -> None:
+    """Take an address off a link, if it has it.
+
+    :raises CommandFailed: the kernel refused.
+    :raises NotPermitted: root is needed.
+    """
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    if not exists(name):
+        return
+    length = address.network.prefixlen
+    with _changing(f"link {name}") as route:
+        try:
+            index = socket.if_nametoindex(name)
+            route.addr("del", index=index, address=str(address.ip), prefixlen=length)
+        except NetlinkError as error:
+            if error.code != errno.EADDRNOTAVAIL:
+                raise
+
+
 def delete_link(name: str) -> bool:
     """Delete a link; False when there was none. A veth takes its other end with it.
 

@@ -228,9 +228,8 @@ class Driver:
             return {}
         ports = options.parse_published(body.options)
         client = self._client()
-        port = self._endpoints.port(client, _who(body))
-        for one in routers.floating(client, port["id"]):
-            self._gateways.publish(body.endpoint_id, ports, one["floating_ip_address"])
+        target = routers.give_address(client, self._endpoints.port(client, _who(body)))
+        self._gateways.publish(body.endpoint_id, ports, target)
         return {}
 
     def revoke(self, body: wire.EndpointBody) -> Reply:

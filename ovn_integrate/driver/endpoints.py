@@ -148,7 +148,7 @@ class Endpoints:
             port, addresses = self._ports.get(client, wish)
             undo.callback(self._drop_port, client, port)
             if network.gateway == OVN:
-                routers.give_address(client, port["id"])
+                routers.give_address(client, port)
             pair.result()
             self._attach(who, port)
             undo.pop_all()

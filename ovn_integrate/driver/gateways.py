@@ -57,7 +57,7 @@ class Gateways:
             return False
         datapath, ids = found
         with self._lock:
-            gateway.restore(ids, userspace=datapath == "netdev")
+            gateway.restore(gateway.users(ids), userspace=datapath == "netdev")
         return True
 
     def publish(self, endpoint_id: str, ports: Iterable[PublishedPort], target: str) -> None:

@@ -3,6 +3,9 @@
 One router for a logical network, whatever hosts it is on, in Neutron's words: its gateway is on an
 external network that every host has to itself (``host/gateway.py``), and each port has a floating
 IP, which OVN translates on the chassis of that port. So every container goes out by its own host.
+
+On the external network each router has a subnet of its own: what goes from one to another passes
+the host's packet filter, as between two of Docker's own networks.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv4Network
 
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.model import Network, Subnet
@@ -20,27 +23,28 @@ from ovn_integrate.errors import (
     Error,
     Invalid,
     IpAddressAlreadyAllocated,
-    NetworkInUse,
     NotFound,
+    RouterNotFound,
+    SubnetInUse,
 )
 from ovn_integrate.host import gateway
 
 log = logging.getLogger(__name__)
 
 NAME = "docker-gateway"
-"""Of the external network. One that exists is used as it is, with whatever addresses it has."""
+"""Of the external network."""
 
-_CIDR = "100.64.0.0/16"  # of the space that is shared behind a carrier's NAT (RFC 6598)
-_FIRST = "100.64.0.1"
+_BLOCK = IPv4Network("100.64.0.0/10")  # shared behind a carrier's NAT, never routed (RFC 6598)
+_LENGTH = 20  # leaves 1,024 networks of 4,092 containers
+_TRIES = 20
 _INTERFACE = "network:router_interface"
 _GATEWAY = "network:router_gateway"
 
 
 @dataclass(frozen=True)
 class External:
-    """The external network: ``gateway`` is the address that each host has there."""
+    """Where a router is on the external network: the address that each host has there."""
 
-    id: str
     gateway: IPv4Interface
 
 
@@ -64,24 +68,6 @@ def connect(client: Client, network_id: str, network: Network, chassis: str) -> 
         return _connect(client, network_id, network, subnets, chassis)
 
 
-def _connect(
-    client: Client, network_id: str, network: Network, subnets: Sequence[Subnet], chassis: str
-) -> External:
-    external = _external(client)
-    name = f"docker-{network.id}"
-    found = client.query("routers", name=name)
-    router = found[0] if found else _router(client, name, external, chassis)
-    # Before the rest, so that it does not go with the last network of another host.
-    client.tag("routers", router["id"], tags.of(network_id))
-    try:
-        _attach(client, router, subnets)
-    except Error:
-        if not found:
-            _dismantle(client, router["id"])
-        raise
-    return external
-
-
 def disconnect(client: Client, network_id: str) -> None:
     """Take a Docker network off its router, which goes with the last one on it."""
     for router in _tagged(client, network_id):
@@ -91,14 +77,30 @@ def disconnect(client: Client, network_id: str) -> None:
         except NotFound:
             continue
         if tags.MADE in left and not tags.holders(left):
-            _dismantle(client, router["id"])
+            _dismantle(client, router)
 
 
-def give_address(client: Client, port_id: str) -> None:
-    """Have a floating IP for a port; one that it has is kept."""
-    if not floating(client, port_id):
-        id = _external(client).id
-        client.create("floatingips", floating_network_id=id, port_id=port_id, description=tags.MADE)
+def give_address(client: Client, port: Resource) -> str:
+    """Have a floating IP for a port, and return it; one that it has is kept.
+
+    :raises RouterNotFound: its network has no router.
+    """
+    for one in floating(client, port["id"]):
+        return str(one["floating_ip_address"])
+    found = client.query("routers", name=_name(port["network_id"]))
+    if not found:
+        raise RouterNotFound(
+            f"logical network {port['network_id']}", "has no router", "make the network anew"
+        )
+    outside = found[0]["external_gateway_info"]
+    made = client.create(
+        "floatingips",
+        floating_network_id=outside["network_id"],
+        subnet_id=outside["external_fixed_ips"][0]["subnet_id"],
+        port_id=port["id"],
+        description=tags.MADE,
+    )
+    return str(made["floating_ip_address"])
 
 
 def release_address(client: Client, port_id: str) -> None:
@@ -118,46 +120,55 @@ def floating(client: Client, port_id: str) -> list[Resource]:
     return client.query("floatingips", port_id=port_id)
 
 
-def _external(client: Client) -> External:
-    network = _named(client) or _made(client)
-    subnets = _subnets(client, network) or _filled(client, network)
-    for subnet in subnets:
-        if subnet["gateway_ip"]:
-            length = subnet["cidr"].partition("/")[2]
-            return External(network["id"], IPv4Interface(f"{subnet['gateway_ip']}/{length}"))
-    raise Invalid(f"external network {NAME}", "has no IPv4 subnet with a gateway")
+def _name(id: str) -> str:
+    """The name of what is made for a logical network."""
+    return f"docker-{id}"
 
 
-def _subnets(client: Client, network: Resource) -> list[Resource]:
-    return client.query("subnets", network_id=network["id"], ip_version="4")
-
-
-def _filled(client: Client, network: Resource) -> list[Resource]:
+def _connect(
+    client: Client, network_id: str, network: Network, subnets: Sequence[Subnet], chassis: str
+) -> External:
+    found = client.query("routers", name=_name(network.id))
+    router = found[0] if found else _made(client, network, chassis)
+    # Before the rest, so that it does not go with the last network of another host.
+    client.tag("routers", router["id"], tags.of(network_id))
     try:
-        client.create(
-            "subnets",
-            network_id=network["id"],
-            ip_version=4,
-            cidr=_CIDR,
-            gateway_ip=_FIRST,
-            enable_dhcp=False,
-        )
-    except Invalid:
-        # It overlaps: another host has made it meanwhile.
-        log.debug("%s has a subnet already", NAME)
-    return _subnets(client, network)
+        _attach(client, router, subnets)
+    except Error:
+        if not found:
+            _dismantle(client, router)
+        raise
+    (fixed,) = router["external_gateway_info"]["external_fixed_ips"]
+    outside = client.show("subnets", fixed["subnet_id"])
+    length = IPv4Network(outside["cidr"]).prefixlen
+    return External(IPv4Interface(f"{outside['gateway_ip']}/{length}"))
 
 
-def _named(client: Client) -> Resource | None:
-    found = client.query("networks", name=NAME)
-    return next((one for one in found if one["router:external"]), None)
+def _made(client: Client, network: Network, chassis: str) -> Resource:
+    subnet = _carved(client, _external(client), _name(network.id))
+    outside = {
+        "network_id": subnet["network_id"],
+        "external_fixed_ips": [{"subnet_id": subnet["id"]}],
+    }
+    try:
+        router = client.create("routers", name=_name(network.id), external_gateway_info=outside)
+    except Error:
+        client.delete("subnets", subnet["id"])
+        raise
+    client.tag("routers", router["id"], tags.MADE)
+    for port in client.query("ports", device_id=router["id"], device_owner=_GATEWAY):
+        client.update("ports", port["id"], **{"binding:host_id": chassis})
+    return router
 
 
-def _made(client: Client) -> Resource:
+def _external(client: Client) -> Resource:
     provider = {
         "provider:network_type": "flat",
         "provider:physical_network": gateway.PHYSICAL_NETWORK,
     }
+    found = _named(client)
+    if found is not None:
+        return found
     try:
         network = client.create("networks", name=NAME, **{"router:external": True}, **provider)
     except Conflict:
@@ -170,12 +181,33 @@ def _made(client: Client) -> Resource:
     return network
 
 
-def _router(client: Client, name: str, external: External, chassis: str) -> Resource:
-    router = client.create("routers", name=name, external_gateway_info={"network_id": external.id})
-    client.tag("routers", router["id"], tags.MADE)
-    for port in client.query("ports", device_id=router["id"], device_owner=_GATEWAY):
-        client.update("ports", port["id"], **{"binding:host_id": chassis})
-    return router
+def _named(client: Client) -> Resource | None:
+    found = client.query("networks", name=NAME)
+    return next((one for one in found if one["router:external"]), None)
+
+
+def _carved(client: Client, external: Resource, name: str) -> Resource:
+    """A subnet of the block that no other router has."""
+    for _ in range(_TRIES):
+        known = client.query("subnets", network_id=external["id"])
+        taken = [IPv4Network(one["cidr"]) for one in known if one["ip_version"] == 4]
+        parts = _BLOCK.subnets(new_prefix=_LENGTH)
+        cidr = next((one for one in parts if not any(map(one.overlaps, taken))), None)
+        if cidr is None:
+            break
+        try:
+            return client.create(
+                "subnets",
+                network_id=external["id"],
+                name=name,
+                ip_version=4,
+                cidr=str(cidr),
+                gateway_ip=str(cidr[1]),
+                enable_dhcp=False,
+            )
+        except Invalid:
+            log.debug("another host took %s meanwhile", cidr)
+    raise Conflict(f"external network {NAME}", f"has no part of {_BLOCK} left")
 
 
 def _attach(client: Client, router: Resource, subnets: Sequence[Subnet]) -> None:
@@ -196,18 +228,30 @@ def _attached(client: Client, router: Resource) -> set[str]:
     return {fixed["subnet_id"] for port in ports for fixed in port["fixed_ips"]}
 
 
-def _dismantle(client: Client, id: str) -> None:
+def _dismantle(client: Client, router: Resource) -> None:
+    id = router["id"]
     for one in client.query("floatingips", router_id=id, description=tags.MADE):
         client.delete("floatingips", one["id"])  # of endpoints that nobody ended
     for port in client.query("ports", device_id=id, device_owner=_INTERFACE):
         client.act("routers", id, "remove_router_interface", port_id=port["id"])
     client.delete("routers", id)
-    outside = _named(client)
-    if outside is not None and tags.MADE in outside["tags"]:
+    outside = router["external_gateway_info"]
+    for fixed in outside["external_fixed_ips"]:
         try:
-            client.delete("networks", outside["id"])
-        except NetworkInUse:
-            log.debug("%s has other routers", NAME)
+            client.delete("subnets", fixed["subnet_id"])
+        except SubnetInUse:
+            log.warning("subnet %s has addresses that are in use", fixed["subnet_id"])
+    _drop_external(client, outside["network_id"])
+
+
+def _drop_external(client: Client, id: str) -> None:
+    """Delete the external network if it was made here and nothing is on it."""
+    try:
+        network = client.show("networks", id)
+        if tags.MADE in network["tags"] and not network["subnets"]:
+            client.delete("networks", id)
+    except (NotFound, Conflict) as error:
+        log.debug("%s stays, or went: %s", NAME, error)
 
 
 def _tagged(client: Client, network_id: str) -> list[Resource]:

@@ -1,16 +1,18 @@
 """The way from OVN out of this host: a bridge of its own, and the host's kernel behind it.
 
-The bridge has no physical port. Its internal port carries the gateway address of the external
+The bridge has no physical port. Its internal port carries the gateway addresses of the external
 network that OVN reaches over it (a localnet port, by ``ovn-bridge-mappings``); what comes out
-there the kernel routes and masquerades. Every host has the same address and the same MAC on its
+there the kernel routes and masquerades. Every host has the same addresses and the same MAC on its
 own such bridge: OVN keeps one MAC for a gateway, whichever chassis asks for it.
 
-Who uses the bridge stands in its external_ids; the last one to go takes all of it along.
+Who uses the bridge, and with which address, stands in its external_ids; the last one to go takes
+all of it along.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface, ip_interface
+from collections.abc import Mapping
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,8 @@ PHYSICAL_NETWORK = "ovn-gw"
 TABLES = {**bridge.TABLES, "Interface": [*bridge.TABLES["Interface"], "mtu_request"]}
 
 _MAPPINGS = "ovn-bridge-mappings"
-_ADDRESS = "ovn-integrate:address"
 _USER = "ovn-integrate:gateway-of-"
+_MAC = "02:f0:64:40:00:01"
 _IPV4 = Path("/proc/sys/net/ipv4")
 
 
@@ -49,15 +51,16 @@ def create(session: Session, user: str, address: IPv4Interface, mtu: int) -> Non
         )
     datapath = integration.datapath_type
 
-    def change(draft: Change) -> None:
+    def change(draft: Change) -> dict[str, IPv4Interface]:
         row = draft.find("Bridge", name=NAME) or _insert(draft, mtu)
         draft.set(row, datapath_type=datapath)
-        draft.set_keys(row, "other_config", {"hwaddr": _mac(address)})
-        draft.set_keys(row, "external_ids", {_ADDRESS: str(address), _USER + user: "true"})
+        draft.set_keys(row, "other_config", {"hwaddr": _MAC})
+        draft.set_keys(row, "external_ids", {_USER + user: str(address)})
         _map(draft, present=True)
+        return {**users(row.external_ids), user: address}
 
-    vswitch.reconfigure(session, change, f"gateway of {user[:12]}")
-    restore({_ADDRESS: str(address)}, userspace=datapath == "netdev")
+    _, used = vswitch.reconfigure(session, change, f"gateway of {user[:12]}")
+    restore(used, userspace=datapath == "netdev")
 
 
 def delete(session: Session, user: str) -> bool:
@@ -65,44 +68,57 @@ def delete(session: Session, user: str) -> bool:
     row = session.find("Bridge", name=NAME)
     if row is None or _USER + user not in row.external_ids:
         return False
-    last = users(row.external_ids) == [user]
+    left = users(row.external_ids)
+    address = left.pop(user)
 
     def change(draft: Change) -> None:
         row = draft.find("Bridge", name=NAME)
         if row is None:
             return
         draft.set_keys(row, "external_ids", {_USER + user: None})
-        if last:
+        if not left:
             root = settings.root(draft)
             draft.set(root, bridges=[one for one in root.bridges if one.uuid != row.uuid])
             _map(draft, present=False)
 
-    if last:
+    if not left:
         packet_filter.remove()
     vswitch.reconfigure(session, change, f"no gateway of {user[:12]}")
+    if left and address not in left.values():
+        netlink.remove_address(NAME, address)
+        packet_filter.have(NAME, _blocks(left))
     return True
 
 
-def restore(ids: dict[str, str], *, userspace: bool) -> None:
-    """Have what the kernel forgets when the host starts anew: the address and the rules.
+def restore(used: dict[str, IPv4Interface], *, userspace: bool) -> None:
+    """Have what the kernel forgets when the host starts anew: the addresses and the rules.
 
-    :param ids: the bridge's external_ids.
+    :param used: what :func:`users` says.
     :param userspace: whether the bridge is one of the userspace datapath.
     """
-    address = ip_interface(ids[_ADDRESS])
-    assert isinstance(address, IPv4Interface)
-    if interfaces.addresses().get(str(address.ip)) != NAME:
+    here = interfaces.addresses()
+    missing = {one for one in used.values() if here.get(str(one.ip)) != NAME}
+    for address in missing:
         netlink.set_address(NAME, address)
+    if missing:
         if userspace:
             netlink.checksum_offload_off(NAME)
         # A port that is published on this host is reached at 127.0.0.1 too.
         (_IPV4 / "conf" / NAME / "route_localnet").write_text("1")
-    packet_filter.have(NAME, str(address.network))
+    packet_filter.have(NAME, _blocks(used))
 
 
-def users(ids: dict[str, str]) -> list[str]:
-    """Who uses the bridge whose external_ids these are."""
-    return sorted(key.removeprefix(_USER) for key in ids if key.startswith(_USER))
+def users(ids: Mapping[str, str]) -> dict[str, IPv4Interface]:
+    """Who uses the bridge whose external_ids these are, and the gateway's address of each."""
+    return {
+        key.removeprefix(_USER): IPv4Interface(text)
+        for key, text in ids.items()
+        if key.startswith(_USER)
+    }
+
+
+def _blocks(used: Mapping[str, IPv4Interface]) -> list[str]:
+    return sorted({str(one.network) for one in used.values()})
 
 
 def _insert(draft: Change, mtu: int) -> Any:
@@ -124,7 +140,3 @@ def _map(draft: Change, *, present: bool) -> None:
     known = [one for one in root.external_ids.get(key, "").split(",") if one not in ("", ours)]
     wanted = [*known, ours] if present else known
     draft.set_keys(root, "external_ids", {key: ",".join(wanted) or None})
-
-
-def _mac(address: IPv4Interface) -> str:
-    return f"02:f0:{address.packed.hex(':')}"

@@ -8,6 +8,7 @@ destination of what comes in is changed, so that servers see their clients' addr
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,21 +50,28 @@ class Published:
         return same and (None in (self.address, other.address) or self.address == other.address)
 
 
-def have(link: str, block: str) -> None:
-    """Have the rules by which the host forwards for a block of addresses behind a link."""
-    if all(_here("-t", table, "-C", chain, *match, "-j", to) for table, chain, match, to in _JUMPS):
+def have(link: str, blocks: Sequence[str]) -> None:
+    """Have the rules by which the host forwards for blocks of addresses behind a link."""
+    jumps = [("-t", table, "-C", chain, *match, "-j", to) for table, chain, match, to in _JUMPS]
+    out = [
+        f"-A {_OUT} -s 127.0.0.0/8 -o {link} -j MASQUERADE",
+        *(f"-A {_OUT} -s {block} ! -o {link} -j MASQUERADE" for block in blocks),
+        # Answers of its own and of a neighbour would not come back through the host.
+        *(
+            f"-A {_OUT} -s {block} -o {link} -m conntrack --ctstate DNAT -j MASQUERADE"
+            for block in blocks
+        ),
+    ]
+    if all(_here(*jump) for jump in jumps) and _listed(_OUT) == out:
         return
     rules = (
         *("*nat", f":{_OUT} - [0:0]"),
-        f"-A {_OUT} -s {block} ! -o {link} -j MASQUERADE",
-        # Its own answers and those of a neighbour would not come back through the host.
-        f"-A {_OUT} -s {block} -o {link} -m conntrack --ctstate DNAT -j MASQUERADE",
-        f"-A {_OUT} -s 127.0.0.0/8 -o {link} -j MASQUERADE",
+        *out,
         "COMMIT",
         *("*filter", f":{_FORWARD} - [0:0]"),
         f"-A {_FORWARD} -i {link} ! -o {link} -j ACCEPT",
         f"-A {_FORWARD} -o {link} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
-        # Nobody comes in but to a port that is published.
+        # Nobody comes in but to a port that is published, nor from one network to another.
         f"-A {_FORWARD} -o {link} -j DROP",
         "COMMIT",
     )
@@ -86,12 +94,8 @@ def remove() -> None:
 
 def published() -> list[Published]:
     """The ports that are published on this host."""
-    try:
-        listed = _iptables("-t", "nat", "-S", _IN)
-    except CommandFailed:
-        return []
-    rules = (shlex.split(line) for line in listed.splitlines())
-    return [_published(words) for words in rules if words[0] == "-A" and "--comment" in words]
+    rules = (shlex.split(line) for line in _listed(_IN))
+    return [_published(words) for words in rules if "--comment" in words]
 
 
 def publish(one: Published) -> None:
@@ -127,6 +131,15 @@ def _published(words: list[str]) -> Published:
         target=target,
         target_port=int(port),
     )
+
+
+def _listed(chain: str) -> list[str]:
+    """The rules of a chain of the table nat; none if there is no such chain."""
+    try:
+        said = _iptables("-t", "nat", "-S", chain)
+    except CommandFailed:
+        return []
+    return [line for line in said.splitlines() if line.startswith("-A")]
 
 
 def _here(*words: str) -> bool:

@@ -79,7 +79,7 @@ class SecurityGroupRuleNotFound(Worded, errors.NotFound):
     words = "Security group rule {id} does not exist."
 
 
-class RouterNotFound(Worded, errors.NotFound):
+class RouterNotFound(Worded, errors.RouterNotFound):
     words = "Router {id} could not be found"
 
 

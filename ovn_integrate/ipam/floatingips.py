@@ -30,7 +30,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> FloatingIp:
     address = _address(
         draft, network.id, fields.pop("subnet_id", None), fields.pop("floating_ip_address", None)
     )
-    port_id, fixed = fields.pop("port_id", None), fields.pop("fixed_ip_address", None)
+    port_id, fixed = _port(fields)
     draft.touch(network.id)
     time = now()
     floating = FloatingIp(
@@ -51,12 +51,11 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> FloatingIp:
     """:raises Error: what Neutron answers to a floating IP that cannot be."""
     old = draft.floating_ip(id)
     fields = dict(attributes)
-    # Without a word of the port Neutron takes the floating IP off it.
-    port_id, fixed = fields.pop("port_id", None), fields.pop("fixed_ip_address", None)
-    if port_id is None and "port_id" not in attributes and fields:
-        new = replace(old, **fields)
-    else:
-        new = replace(old, router_id=None, port_id=None, fixed_ip_address=None, **fields)
+    port_id, fixed = _port(fields)
+    new = replace(old, **fields)
+    if "port_id" in attributes or not attributes:
+        # A body that names no attribute at all takes it off its port too.
+        new = replace(new, router_id=None, port_id=None, fixed_ip_address=None)
     if port_id is not None:
         new = _associated(draft, new, port_id, fixed)
     if new == old:
@@ -69,6 +68,14 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> FloatingIp:
 def delete(draft: Draft, id: str) -> None:
     """:raises FloatingIPNotFound:"""
     draft.drop(draft.floating_ip(id))
+
+
+def _port(fields: dict[str, Any]) -> tuple[str | None, Address | None]:
+    """The port, and which of its addresses, that a request names; taken out of its fields."""
+    port_id, fixed = fields.pop("port_id", None), fields.pop("fixed_ip_address", None)
+    if fixed is not None and port_id is None:
+        raise _bad("fixed_ip_address cannot be specified without a port_id")
+    return port_id, fixed
 
 
 def _address(

@@ -78,11 +78,14 @@ class L3Writer:
         subnets = self._draft.subnets_of(port.network_id)
         columns = l3_rows.router_port_columns(port, router, subnets)
         row = self._have(l3_rows.ROUTER_PORT, "ports", router.id, f"port {port.id}", columns)
-        if port.device_owner == GATEWAY and port.host_id:
+        if port.device_owner == GATEWAY:
             self._bind(row, port)
         self._hide(router, port)
 
     def _bind(self, row: Row, port: Port) -> None:
+        if not port.host_id:
+            self._change.set(row, gateway_chassis=[])
+            return
         wanted = l3_rows.chassis_columns(port)
         id = l3_rows.row_id(port.id, f"chassis {port.host_id}")
         chassis = self._change.row(l3_rows.GATEWAY_CHASSIS, id)

@@ -153,11 +153,12 @@ def test_the_gateway_port_is_on_the_chassis_that_is_asked_for(neutron: Neutron) 
     router = neutron.make("router", external_gateway_info={"network_id": outside["id"]})
     filters = f"device_id={router['id']}&device_owner=network:router_gateway"
     (port,) = neutron.call("GET", f"ports?{filters}")["ports"]
-    for chassis in (CHASSIS, "chassis-2"):
+    for chassis in (CHASSIS, "chassis-2", ""):
         body = {"port": {"binding:host_id": chassis}}
         answer = neutron.call("PUT", f"ports/{port['id']}", body)
         assert answer["port"]["binding:host_id"] == chassis
-        assert neutron.rows("Gateway_Chassis", "chassis_name") == [chassis]
+        assert neutron.rows("Gateway_Chassis", "chassis_name") == [chassis] * bool(chassis)
+    neutron.call("PUT", f"ports/{port['id']}", {"port": {"binding:host_id": CHASSIS}})
     neutron.call("PUT", f"routers/{router['id']}", {"router": {"external_gateway_info": None}})
     assert neutron.rows("Gateway_Chassis", "name") == []
     assert neutron.rows("Logical_Router_Port", "name") == []
@@ -277,8 +278,12 @@ def test_a_floating_ip_outlives_its_port(neutron: Neutron, routed: dict[str, Any
     assert neutron.rows("NAT", "type") == ["dnat_and_snat", "snat"]
     told = neutron.call("PUT", path, {"floatingip": {"description": "web"}})["floatingip"]
     assert (told["port_id"], told["description"]) == (port["id"], "web")
-    neutron.call("PUT", path, {"floatingip": {"port_id": None}})
-    assert neutron.rows("NAT", "type") == ["snat"]
+    for off in ({"port_id": None}, {}):
+        neutron.call("PUT", path, {"floatingip": off})
+        assert neutron.rows("NAT", "type") == ["snat"]
+        neutron.call("PUT", path, {"floatingip": {"port_id": port["id"]}})
+    lone = {"floatingip": {"fixed_ip_address": "192.168.1.2"}}
+    assert neutron.refused("PUT", path, lone, 400) == "BadRequest"
 
 
 def test_what_no_floating_ip_can_be(neutron: Neutron, routed: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from ovn_integrate.host import packet_filter
 from ovn_integrate.host.packet_filter import Published
 from tests.functional.namespaces import own_network
 
-BLOCK = "100.64.0.0/16"
+BLOCK = ["100.64.0.0/20"]
+BLOCKS = [*BLOCK, "100.64.16.0/20"]
 ONE = Published("a" * 64, "tcp", None, 8080, "100.64.0.3", 80)
 OTHER = Published("b" * 64, "udp", "10.0.0.1", 53, "100.64.0.4", 5353)
 
@@ -34,8 +35,12 @@ def rules() -> list[str]:
 def test_rules_are_there_once_and_go_without_a_trace() -> None:
     packet_filter.have("br-x", BLOCK)
     before = rules()
-    assert f"-A OVN-GATEWAY-OUT -s {BLOCK} ! -o br-x -j MASQUERADE" in before
+    assert "-A OVN-GATEWAY-OUT -s 100.64.0.0/20 ! -o br-x -j MASQUERADE" in before
     packet_filter.publish(ONE)
+    packet_filter.have("br-x", BLOCK)
+    assert len(rules()) == len(before) + 1
+    packet_filter.have("br-x", BLOCKS)
+    assert len(rules()) == len(before) + 3
     packet_filter.have("br-x", BLOCK)
     assert len(rules()) == len(before) + 1
     packet_filter.remove()

@@ -195,6 +195,30 @@ def test_two_hosts_on_one_network_go_out_each_by_its_own(path: Cluster, outside:
     path.first.cli("network", "delete", "foo")
 
 
+def test_networks_reach_each_other_at_published_ports_only(path: Cluster) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    create(host, "-o", "ovn.gateway=ovn", name="bar", subnet="192.168.2.0/24")
+    web(host, "web", "foo", "-p", "8080:80")
+    run_container(host, "other", "bar")
+    floating = published(host).split("--to-destination ")[1].split(":")[0]
+    wget = ("exec", "other", "timeout", "3", "wget", "-q", "-O", "-")
+    assert host.docker(*wget, f"http://{host.address}:8080/cgi-bin/who")
+    with pytest.raises(CommandError):
+        host.docker(*wget, f"http://{floating}/cgi-bin/who")
+    with pytest.raises(CommandError):
+        host.docker(*wget, f"http://{address(host, 'web', 'foo')}/cgi-bin/who")
+
+    # The first network goes, and takes its own addresses along.
+    host.docker("rm", "-f", "web")
+    host.docker("network", "rm", "foo")
+    assert "100.64.0.1/" not in host.run("ip", "address").stdout
+    assert "100.64.16.1/" in host.run("ip", "address").stdout
+    host.docker("exec", "other", "ping", "-c", "2", "-W", "5", path.second.address)
+    host.docker("rm", "-f", "other")
+    host.docker("network", "rm", "bar")
+
+
 def test_what_it_made_outlives_the_driver_and_is_restored_after_a_boot(
     path: Cluster, outside: Host
 ) -> None:

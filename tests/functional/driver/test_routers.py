@@ -48,9 +48,10 @@ def test_all_docker_networks_on_a_network_share_its_router(
 ) -> None:
     for one in (*DOCKER_IDS, DOCKER_IDS[0]):
         external = routers.connect(neutron, one, network, CHASSIS)
-        assert external.gateway == IPv4Interface("100.64.0.1/16")
+        assert external.gateway == IPv4Interface("100.64.0.1/20")
     (router,) = neutron.query("routers")
-    assert router["external_gateway_info"]["network_id"] == external.id
+    outside = neutron.find("networks", routers.NAME)["id"]
+    assert router["external_gateway_info"]["network_id"] == outside
     ports = neutron.query("ports", device_id=router["id"])
     found = {port["fixed_ips"][0]["ip_address"]: port["binding:host_id"] for port in ports}
     assert found == {"10.1.0.1": "", "fd01::1": "", "100.64.0.2": CHASSIS}
@@ -83,10 +84,8 @@ def test_two_hosts_at_the_same_moment_have_one_router(neutron: Client, network: 
 def test_what_a_dead_endpoint_left_goes_with_the_router(neutron: Client, network: Network) -> None:
     routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
     port = neutron.create("ports", network_id=network.id)
-    routers.give_address(neutron, port["id"])
-    routers.give_address(neutron, port["id"])
-    (floating,) = routers.floating(neutron, port["id"])
-    assert floating["floating_ip_address"] == "100.64.0.3"
+    assert routers.give_address(neutron, port) == "100.64.0.3"
+    assert routers.give_address(neutron, port) == "100.64.0.3"
     routers.disconnect(neutron, DOCKER_IDS[0])
     neutron.delete("ports", port["id"])
 
@@ -94,10 +93,11 @@ def test_what_a_dead_endpoint_left_goes_with_the_router(neutron: Client, network
 def test_a_floating_ip_of_somebody_elses_is_used_and_stays(
     neutron: Client, network: Network
 ) -> None:
-    external = routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
+    routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
     port = neutron.create("ports", network_id=network.id)
-    own = neutron.create("floatingips", floating_network_id=external.id, port_id=port["id"])
-    routers.give_address(neutron, port["id"])
+    outside = neutron.find("networks", routers.NAME)["id"]
+    own = neutron.create("floatingips", floating_network_id=outside, port_id=port["id"])
+    assert routers.give_address(neutron, port) == own["floating_ip_address"]
     routers.release_address(neutron, port["id"])
     assert routers.floating(neutron, port["id"]) == [own]
     neutron.delete("floatingips", own["id"])
@@ -105,18 +105,24 @@ def test_a_floating_ip_of_somebody_elses_is_used_and_stays(
     neutron.delete("ports", port["id"])
 
 
-def test_an_external_network_that_is_there_is_used_with_its_addresses(
-    neutron: Client, network: Network
-) -> None:
-    provider = {"provider:network_type": "flat", "provider:physical_network": "ovn-gw"}
-    made = neutron.create("networks", name=routers.NAME, **{"router:external": True}, **provider)
-    subnet = {"ip_version": 4, "cidr": "172.31.0.0/20", "gateway_ip": "172.31.0.1"}
-    neutron.create("subnets", network_id=made["id"], **subnet)
-    external = routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
-    assert external == routers.External(made["id"], IPv4Interface("172.31.0.1/20"))
-    routers.disconnect(neutron, DOCKER_IDS[0])
-    assert neutron.show("networks", made["id"])["subnets"]
-    neutron.delete("networks", made["id"])
+def test_each_router_has_addresses_of_its_own(neutron: Client, network: Network) -> None:
+    networks = Networks()
+    id = new_id()
+    pool = Pool(IPv4Interface("10.2.0.0/24").network, IPv4Interface("10.2.0.1/24").ip)
+    networks.make(neutron, id, NetworkOptions(gateway="ovn"), [pool])
+    second = networks.get(neutron, id)
+    for _ in range(2):
+        first = routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
+        assert first.gateway == IPv4Interface("100.64.0.1/20")
+        external = routers.connect(neutron, id, second, CHASSIS)
+        assert external.gateway == IPv4Interface("100.64.16.1/20")
+        port = neutron.create("ports", network_id=second.id)
+        assert routers.give_address(neutron, port) == "100.64.16.3"
+        routers.release_address(neutron, port["id"])
+        neutron.delete("ports", port["id"])
+        routers.disconnect(neutron, DOCKER_IDS[0])
+    routers.disconnect(neutron, id)
+    networks.release(neutron, id)
 
 
 def test_a_gateway_whose_address_is_taken_leaves_nothing(neutron: Client, network: Network) -> None:
