@@ -109,7 +109,7 @@ def test_each_router_has_addresses_of_its_own(neutron: Client, network: Network)
     networks = Networks()
     id = new_id()
     pool = Pool(IPv4Interface("10.2.0.0/24").network, IPv4Interface("10.2.0.1/24").ip)
-    networks.make(neutron, id, NetworkOptions(gateway="ovn"), [pool])
+    networks.make(neutron, id, NetworkOptions(gateway="ovn"), [pool], Place(CHASSIS))
     second = networks.get(neutron, id)
     for _ in range(2):
         first = routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
