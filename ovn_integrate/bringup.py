@@ -56,11 +56,8 @@ def up(wish: Wish) -> Iterator[tuple[str, bool]]:
     :raises Error: the step that failed; the ones before it stay, and a second run goes on there.
     """
     addresses.refuse_foreign("tunnel endpoint", wish.tep)
-    started = vswitch.start(wish.timeout)
-    yield "Open vSwitch", started
+    yield "Open vSwitch", vswitch.start(wish.timeout, lambda: _write_down_switch(wish))
     with _host(wish.db, wish.timeout) as session:
-        if started:
-            _write_down(session, "Open vSwitch")
         vswitch.ensure_system_id(session)
         encap.refuse_impossible(session, wish.encap_types)
         for step in _steps(session, wish):
@@ -182,6 +179,11 @@ def _host(db: str, timeout: float) -> Session:
 def _written_down(session: Session) -> list[str]:
     text = settings.root(session).external_ids.get(DONE_KEY, "")
     return [name for name in text.split(",") if name]
+
+
+def _write_down_switch(wish: Wish) -> None:
+    with _host(wish.db, wish.timeout) as session:
+        _write_down(session, "Open vSwitch")
 
 
 def _write_down(session: Session, name: str) -> None:

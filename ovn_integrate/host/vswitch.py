@@ -16,6 +16,7 @@ T = TypeVar("T")
 TABLES = {settings.ROOT: [*settings.TABLES[settings.ROOT], "next_cfg", "cur_cfg"]}
 
 _UNITS = ("openvswitch-switch", "openvswitch")
+_DATABASE_UNITS = ("ovsdb-server",)
 _MODULE = "openvswitch"
 
 
@@ -24,22 +25,25 @@ def running() -> bool:
     return daemons.alive(_pidfile("ovs-vswitchd")) is not None and _database_answers()
 
 
-def start(timeout: float) -> bool:
+def start(timeout: float, written_down: Callable[[], object] = lambda: None) -> bool:
     """Have Open vSwitch running; whether it had to be started.
 
     Without the kernel's openvswitch module only the userspace datapath is offered.
 
+    :param written_down: called when the database runs and the switch does not yet, so that what is
+        noted there comes before that which a later run takes for a sign of it.
     :raises CommandFailed: it did not start.
     """
     if running():
         return False
     unit = daemons.systemd_unit(_UNITS)
+    _start_database(unit, timeout)
+    written_down()
     if unit:
         daemons.systemctl("start", unit, timeout)
     elif kernel_module():
         daemons.ovs_ctl("start", "--system-id=random", timeout=timeout)
     else:
-        daemons.ovs_ctl("start", "--system-id=random", "--no-ovs-vswitchd", timeout=timeout)
         _start_userspace_switch(timeout)
     if not running():
         raise CommandFailed("Open vSwitch", "did not come up", f"see {paths.ovs_logdir()}")
@@ -47,8 +51,8 @@ def start(timeout: float) -> bool:
 
 
 def stop(timeout: float) -> bool:
-    """Stop Open vSwitch; whether it ran."""
-    if not running():
+    """Stop Open vSwitch, or what of it runs; whether anything did."""
+    if not _database_answers():
         return False
     unit = daemons.systemd_unit(_UNITS)
     if unit:
@@ -106,6 +110,15 @@ def _taken_in(session: Session, number: int) -> bool:
         return settings.root(session).cur_cfg >= number
 
     return bool(session.wait_until(current))
+
+
+def _start_database(unit: str | None, timeout: float) -> None:
+    """The database alone where that can be had; Debian and Fedora have a unit for it."""
+    database = daemons.systemd_unit(_DATABASE_UNITS)
+    if database or unit:
+        daemons.systemctl("start", database or str(unit), timeout)
+    else:
+        daemons.ovs_ctl("start", "--system-id=random", "--no-ovs-vswitchd", timeout=timeout)
 
 
 def _start_userspace_switch(timeout: float) -> None:

@@ -1,11 +1,13 @@
 """Makes the folders of a suite: its system by debootstrap, and above it an environment of Python.
 
-Everything is mounted in a mount namespace that ends with the command, so a killed run leaves none.
+Each command has a mount and a PID namespace of its own: when the run is killed, it ends with all
+that it started, and nothing stays mounted.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,10 @@ _MORE_SINCE = ("docker-cli",)
 _SETTINGS = ("/etc/resolv.conf", "/etc/pip.conf", "/root/.config/pip/pip.conf")
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
+_APART = (
+    *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"),
+    *("--pid", "--mount-proc", "--fork", "--kill-child", "--"),
+)
 _ENTER = """set -eu
 root=$1; shift
 mount -t proc proc "$root/proc"
@@ -115,12 +121,11 @@ def _certificates() -> str:
 
 
 def _run_inside(root: Path, *argv: str, enter: str = _ENTER) -> None:
-    own = ("--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
-    _run("unshare", *own, "sh", "-c", enter, "sh", str(root), *argv)
+    _run("sh", "-c", enter, "sh", str(root), *argv)
 
 
 def _run(*argv: str) -> None:
     """With the caller's own settings of proxies and of pip, which `run` leaves out."""
     kept = ("PIP_", "http_proxy", "https_proxy", "no_proxy")
     env = {key: value for key, value in os.environ.items() if key.startswith(kept)}
-    run(argv, timeout=_TIMEOUT, env=env)
+    run([*_APART, *argv], shown=shlex.join(argv), timeout=_TIMEOUT, env=env)

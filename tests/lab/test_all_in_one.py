@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from .host import Host
 from .lab import Lab
+from .waiting import wait_for
 
 UP = ("--timeout", "20", "up", "--all-in-one")
 
@@ -112,6 +114,21 @@ def test_up_after_a_kill_goes_on_and_down_still_undoes_all(host: Host, seconds: 
     host.run(*killed, check=False)
     host.cli(*UP)
     assert not changed(host, *UP)
+    host.cli("--timeout", "20", "down")
+    assert _daemons(host) == before
+
+
+def test_down_after_a_kill_in_the_start_of_open_vswitch_ends_that_too(host: Host) -> None:
+    before = _daemons(host)
+    # Kills who starts it, and goes on; its words go nowhere, as the reader of them is dead.
+    wrapper = '#!/bin/sh\nkill -KILL $PPID\nexec /usr/sbin/ovs-vswitchd "$@" 2>/dev/null\n'
+    host.run("mkdir", "/run/lab/bin")
+    host.run("tee", "/run/lab/bin/ovs-vswitchd", input=wrapper)
+    host.run("chmod", "+x", "/run/lab/bin/ovs-vswitchd")
+    path = host.run("printenv", "PATH").stdout.strip()
+    killed = host.cli(*UP, env={"PATH": f"/run/lab/bin:{path}"}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    wait_for(lambda: "ovs-vswitchd" in _daemons(host), 10, "ovs-vswitchd")
     host.cli("--timeout", "20", "down")
     assert _daemons(host) == before
 

@@ -44,6 +44,24 @@ def test_create_network() -> None:
     )
 
 
+def test_create_network_of_ipv6_alone() -> None:
+    """As Docker 28.5.2 sends it for ``--ipv4=false --ipv6 --internal``."""
+    options = {
+        "com.docker.network.enable_ipv4": False,
+        "com.docker.network.enable_ipv6": True,
+        "com.docker.network.generic": {"com.docker.network.driver.mtu": "1400"},
+        "com.docker.network.internal": True,
+    }
+    pool = {"AddressSpace": "LocalDefault", "Gateway": "fd07::1/64", "Pool": "fd07::/64"}
+    body = parse(
+        wire.CreateNetwork,
+        {"NetworkID": NETWORK, "Options": options, "IPv4Data": [], "IPv6Data": [pool]},
+    )
+    assert body.ipv4_data == []
+    assert [str(one.pool) for one in body.ipv6_data] == ["fd07::/64"]
+    assert body.options == options
+
+
 def test_null_is_as_good_as_nothing() -> None:
     body = parse(
         wire.CreateNetwork,
