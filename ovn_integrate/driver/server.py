@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ovn_integrate.driver.links import Links
-from ovn_integrate.errors import DatabaseUnavailable
+from ovn_integrate.errors import Error
 from ovn_integrate.host import settings
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def application(
     """
     from ovn_integrate.driver import app
     from ovn_integrate.driver.driver import Driver
+    from ovn_integrate.driver.gateways import Gateways
 
     links = Links(remote, timeout)
     try:
-        links.open()
-    except DatabaseUnavailable as error:
+        Gateways(links).restore()
+    except Error as error:
         log.warning("%s", error)
     return app.create(Driver(links, ready_timeout=ready_timeout))
 
