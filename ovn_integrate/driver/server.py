@@ -27,7 +27,8 @@ def application(
     """The driver's application, to be made in the process that serves it.
 
     An Open vSwitch that does not answer yet is no reason to fail: the driver refuses to be
-    activated until it does, and Docker tries again.
+    activated until it does, and Docker tries again. Containers that run get back what the kernel
+    forgot of their way out.
 
     :param remote: of the host's database.
     :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
