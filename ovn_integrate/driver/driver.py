@@ -205,7 +205,7 @@ class Driver:
 
     def _way_out(self, who: Identity) -> str:
         client = self._client()
-        if not self._gateways.restore(who.network_id):
+        if who.network_id not in self._gateways.restore():
             self._connect(client, who.network_id)
         network = self._networks.get(client, who.network_id)
         has = addresses_of(self._endpoints.port(client, who), network)

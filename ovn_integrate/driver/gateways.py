@@ -48,17 +48,17 @@ class Gateways:
             if user.startswith(beginning):
                 self.delete(user)
 
-    def restore(self, network_id: str) -> bool:
-        """Have what the kernel forgot when the host was started anew; False when Open vSwitch does
-        not know of the way out either.
+    def restore(self) -> set[str]:
+        """Have what the kernel forgot when the host, or its Open vSwitch, was started anew.
+
+        :returns: the Docker networks whose way out Open vSwitch knows of.
         """
-        found = self._links.bridge(gateway.NAME)
-        if found is None or network_id not in gateway.users(found[1]):
-            return False
-        datapath, ids = found
-        with self._lock:
-            gateway.restore(gateway.users(ids), userspace=datapath == "netdev")
-        return True
+        datapath, ids = self._links.bridge(gateway.NAME) or ("", {})
+        users = gateway.users(ids)
+        if users:
+            with self._lock:
+                gateway.restore(users, userspace=datapath == "netdev")
+        return set(users)
 
     def publish(self, endpoint_id: str, ports: Iterable[PublishedPort], target: str) -> None:
         """Publish an endpoint's ports, all or none; those of an earlier call go.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.options import LOCAL
-from ovn_integrate.errors import DatabaseUnavailable
+from ovn_integrate.errors import Error
 from ovn_integrate.host import settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def application(
     """The driver's application, to be made in the process that serves it.
 
     An Open vSwitch that does not answer yet is no reason to fail: the driver refuses to be
-    activated until it does, and Docker tries again.
+    activated until it does, and Docker tries again. Containers that run get back what the kernel
+    forgot of their way out.
 
     :param remote: of the host's database.
     :param ready_timeout: seconds that Join waits for OVN; 0 for not at all.
@@ -48,11 +49,12 @@ def application(
     from ovn_integrate.driver import app, reconcile
     from ovn_integrate.driver.calls import Calls
     from ovn_integrate.driver.driver import Driver
+    from ovn_integrate.driver.gateways import Gateways
 
     links = Links(remote, timeout)
     try:
-        links.open()
-    except DatabaseUnavailable as error:
+        Gateways(links).restore()
+    except Error as error:
         log.warning("%s", error)
     driver, calls = Driver(links, ready_timeout=ready_timeout, scope=scope), Calls()
     if gc_interval > 0:

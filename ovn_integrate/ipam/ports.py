@@ -16,6 +16,7 @@ from ovn_integrate.ipam import allocate, security_groups
 from ovn_integrate.ipam.allocate import Address, address_of
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
+    BadRequest,
     HTTPBadRequest,
     InvalidInput,
     InvalidIpForNetwork,
@@ -74,6 +75,7 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
     if fields.get("fixed_ips") is not None:
         chooser = Chooser(draft, old.network_id, mac, old.addresses)
         fields["addresses"] = tuple(chooser.choose(fields["fixed_ips"]))
+        _keep_floating(draft, id, fields["addresses"])
     fields.pop("fixed_ips", None)
     new = replace(old, mac_address=mac, **_plain(draft, fields, mac))
     if new == old:
@@ -186,6 +188,16 @@ class Chooser:
         if number is None:
             raise IpAddressGenerationFailure(id=self._network_id)
         return address_of(subnet.ip_version, number)
+
+
+def _keep_floating(draft: Draft, port_id: str, addresses: Sequence[Address]) -> None:
+    for floating in draft.having(FloatingIp, "port_id", port_id):
+        if floating.fixed_ip_address not in addresses:
+            raise BadRequest(
+                resource="port",
+                reason=f"Cannot update the fixed_ips of the port {port_id}, because its original "
+                "fixed_ip has been associated to a floating ip",
+            )
 
 
 def _new_mac(draft: Draft, network_id: str, asked: str | None) -> str:

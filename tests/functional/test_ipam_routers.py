@@ -251,6 +251,8 @@ def test_a_floating_ip_is_translated_where_its_port_is(
     assert other.call("GET", f"floatingips?port_id={port['id']}")["floatingips"] == found
     assert other.call("GET", routed["path"]) == neutron.call("GET", routed["path"])
 
+    moved = {"port": {"fixed_ips": [{"ip_address": "192.168.1.77"}]}}
+    assert neutron.refused("PUT", f"ports/{port['id']}", moved, 400) == "BadRequest"
     remove = f"{routed['path']}/remove_router_interface"
     subnet = {"subnet_id": routed["inside"]["subnet"]}
     assert neutron.refused("PUT", remove, subnet, 409) == "RouterInterfaceInUseByFloatingIP"

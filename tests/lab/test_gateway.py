@@ -226,7 +226,10 @@ def test_what_it_made_outlives_the_driver_and_is_restored_after_a_boot(
     create(host, "-o", "ovn.gateway=ovn")
     web(host, "web", "foo", "-p", "8080:80")
     host.cli("driver", "stop")
+    # As a restart of Open vSwitch's userspace datapath does, which makes its links anew.
+    host.run("ip", "address", "flush", "dev", "br-ovn-gw")
     host.cli("driver", "start", "--detach")
+    assert get(host, "web", outside.address) == "outside"
     assert who(outside, f"{host.address}:8080") == outside.address
     host.docker("rm", "-f", "web")
     assert "DNAT" not in published(host)
