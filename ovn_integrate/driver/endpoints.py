@@ -144,12 +144,11 @@ class Endpoints:
         with ExitStack() as undo:
             undo.callback(self._drop_link, who)
             pair = self._links.prepare(who.endpoint_id, wish.addresses.mac, self._mtu(network))
-            undo.callback(pair.exception)  # not to be undone while it is being done
-            port, addresses = self._ports.get(client, wish)
+            port, addresses = self._ports.get(client.meanwhile(pair.begin), wish)
             undo.callback(self._drop_port, client, port)
             if network.gateway == OVN:
                 routers.give_address(client, port)
-            pair.result()
+            pair.finish()
             self._attach(who, port)
             undo.pop_all()
         self._known[who.endpoint_id] = port
@@ -172,7 +171,7 @@ class Endpoints:
     def _make_link(self, client: Client, who: Identity) -> None:
         port = self.port(client, who)
         network = self._networks.get(client, who.network_id)
-        self._links.prepare(who.endpoint_id, port["mac_address"], self._mtu(network)).result()
+        self._links.prepare(who.endpoint_id, port["mac_address"], self._mtu(network)).finish()
         self._attach(who, port)
 
     def _let_go(self, connect: Connect, who: Identity) -> None:

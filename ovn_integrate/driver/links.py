@@ -11,12 +11,11 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from ovn_integrate import netlink
-from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotConfigured
+from ovn_integrate.errors import Conflict, DatabaseUnavailable, Error, NotConfigured
 from ovn_integrate.host import mtu, settings
 from ovn_integrate.host.settings import Settings
 from ovn_integrate.ovsdb import HOST, Change, Row, Session, Tables
@@ -83,6 +82,40 @@ def inner(endpoint_id: str) -> str:
     return f"vc{endpoint_id[:_PREFIX]}"
 
 
+class Pair:
+    """A veth pair, made once and at a moment that suits: while Neutron makes the port.
+
+    Not in a thread beside the request: the two would only wait for each other's Python.
+    """
+
+    def __init__(self, endpoint_id: str, mac: str | None, mtu: int, *, userspace: bool) -> None:
+        self._outer, self._inner = outer(endpoint_id), inner(endpoint_id)
+        self._mac, self._mtu, self._userspace = mac, mtu, userspace
+        self._begun = False
+        self._error: Error | None = None
+
+    def begin(self) -> None:
+        """Make it, if that has not been done; what went wrong is told by :meth:`finish`."""
+        if self._begun:
+            return
+        self._begun = True
+        try:
+            netlink.make_veth(self._outer, self._inner, mac=self._mac, mtu=self._mtu)
+            if self._userspace:
+                netlink.checksum_offload_off(self._inner)
+        except Error as error:
+            self._error = error
+
+    def finish(self) -> None:
+        """Return when it is made.
+
+        :raises CommandFailed: the kernel refused.
+        """
+        self.begin()
+        if self._error is not None:
+            raise self._error
+
+
 class Links:
     """The links of this host's endpoints. Any thread may use it."""
 
@@ -91,7 +124,6 @@ class Links:
         self._timeout = timeout
         self._opening = threading.Lock()
         self._pump: Pump | None = None
-        self._workers = ThreadPoolExecutor(thread_name_prefix="veth")
         # Of which settings, the MTU, and how long that holds; one tuple, replaced as a whole.
         self._mtu: tuple[object, int, float] = (None, 0, 0.0)
         # Rows by name, kept by the replica's notices.
@@ -128,7 +160,6 @@ class Links:
             if self._pump is not None:
                 self._pump.stop()
                 self._pump = None
-        self._workers.shutdown()
 
     def check(self) -> None:
         """Return if endpoints could be made now.
@@ -173,8 +204,8 @@ class Links:
         """A connection of its own, for what is rare and needs further tables."""
         return Session.open(self._remote, HOST, tables, timeout=self._timeout)
 
-    def prepare(self, endpoint_id: str, mac: str | None, mtu: int) -> Future[None]:
-        """Begin to make the veth pair; what comes of it is the future's result.
+    def prepare(self, endpoint_id: str, mac: str | None, mtu: int) -> Pair:
+        """The veth pair of an endpoint, to be made.
 
         :raises NotConfigured: the integration bridge does not exist.
         """
@@ -182,7 +213,7 @@ class Links:
         with pump.lock:
             bridge = self._bridge(pump.session, settings.read(pump.session).bridge)
             userspace = bridge.datapath_type == "netdev"
-        return self._workers.submit(_make_pair, endpoint_id, mac, mtu, userspace)
+        return Pair(endpoint_id, mac, mtu, userspace=userspace)
 
     def attach(self, link: Link) -> None:
         """Put the outer end on the integration bridge, bound to its logical port.
@@ -316,12 +347,6 @@ class Links:
                 del self._by_name[table, row.name]
         else:
             self._by_name[table, row.name] = row.uuid
-
-
-def _make_pair(endpoint_id: str, mac: str | None, mtu: int, userspace: bool) -> None:
-    netlink.make_veth(outer(endpoint_id), inner(endpoint_id), mac=mac, mtu=mtu)
-    if userspace:
-        netlink.checksum_offload_off(inner(endpoint_id))
 
 
 def _refuse_stranger(row: Row, endpoint_id: str) -> None:

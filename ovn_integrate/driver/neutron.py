@@ -6,9 +6,10 @@ their attributes; ``collection`` is a plural of it: ``networks``, ``ports``, ``s
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -53,6 +54,7 @@ class Client:
         self.urls = tuple(url.rstrip("/") for url in urls)
         self.timeout = timeout
         self._deadline = float("inf")
+        self._meanwhile: Callable[[], None] | None = None
         self._session = requests.Session()
         # Reading .netrc and the proxy settings for each request costs more than the request, and
         # a proxy for the web is not the way to the IPAM server.
@@ -65,6 +67,17 @@ class Client:
         client = object.__new__(Client)
         client.__dict__.update(self.__dict__)
         client._deadline = time.monotonic() + seconds
+        return client
+
+    def meanwhile(self, do: Callable[[], None]) -> Client:
+        """The same client that uses the server's time: when a request with a body has been sent,
+        it does something of its own before it reads the answer.
+
+        :param do: may be called several times, and raises nothing.
+        """
+        client = object.__new__(Client)
+        client.__dict__.update(self.__dict__)
+        client._meanwhile = do
         return client
 
     def ping(self) -> None:
@@ -174,7 +187,7 @@ class Client:
                 raise ServiceFailed("IPAM server", f"did not answer in time ({trouble})", _HINT)
             timeout = (min(_CONNECT, left), min(self.timeout, left))
             try:
-                return self._session.request(method, url + path, timeout=timeout, **request)
+                return self._send(method, url + path, timeout, **request)
             except requests.ConnectTimeout:
                 trouble = f"{url}: no connection within {timeout[0]:g} s"
             except requests.Timeout:
@@ -188,6 +201,32 @@ class Client:
             except requests.RequestException as error:
                 raise ServiceFailed(url, str(error), "ovn-integrate show") from error
         raise ServiceFailed("IPAM server", f"is out of reach ({trouble})", _HINT)
+
+    def _send(
+        self, method: str, url: str, timeout: tuple[float, float], **request: Any
+    ) -> requests.Response:
+        if self._meanwhile is not None and "json" in request:
+            request["data"] = _Spoken(json.dumps(request.pop("json")).encode(), self._meanwhile)
+            request["headers"] = {"Content-Type": "application/json"}
+        return self._session.request(method, url, timeout=timeout, **request)
+
+
+class _Spoken:
+    """A body that does something when it has been sent.
+
+    ``http.client`` sends piece by piece what it iterates over, and goes on to the answer then.
+    """
+
+    def __init__(self, data: bytes, then: Callable[[], None]) -> None:
+        self._data = data
+        self._then = then
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._data
+        self._then()
 
 
 def _path(*parts: str) -> str:

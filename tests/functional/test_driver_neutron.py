@@ -180,3 +180,22 @@ def test_what_is_not_there_need_not_be_deleted(server: Callable[..., Server]) ->
     client.untag("networks", "n", "docker:made")
     client.tag("networks", "n", "docker:made")
     assert one.requests[-1] == ("PUT", "/v2.0/networks/n/tags/docker:made")
+
+
+def test_something_is_done_while_the_server_works(server: Callable[..., Server]) -> None:
+    made = server((200, {"ports": []}), (201, {"port": {"id": "p"}}), (200, {"port": {}}))
+    times = []
+    client = Client([made.url]).meanwhile(lambda: times.append("now"))
+    client.query("ports")
+    assert times == []
+    assert client.create("ports", name="é") == {"id": "p"}
+    client.update("ports", "p", name="x")
+    assert times == ["now", "now"]
+    assert [method for method, _ in made.requests] == ["GET", "POST", "PUT"]
+
+
+def test_what_was_meant_for_the_servers_time_is_not_done_without_it(closed: str) -> None:
+    times = []
+    with pytest.raises(ServiceFailed):
+        Client([closed]).meanwhile(lambda: times.append("now")).create("ports", name="x")
+    assert times == []
