@@ -7,7 +7,6 @@ What Docker tells the driver of, and when, was read in its source and seen here 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -103,7 +102,7 @@ def calls(host: Host) -> list[str]:
         "from ovn_integrate import paths, servers; "
         "print(*servers.fetch(f'unix:{paths.plugin_socket()}', '/calls')['ids'])"
     )
-    return host.run(sys.executable, "-c", code).stdout.split()
+    return host.run(host.program, "-c", code).stdout.split()
 
 
 def test_docker_stopped_and_started(made: Cluster) -> None:
