@@ -124,6 +124,8 @@ class Links:
         self._timeout = timeout
         self._opening = threading.Lock()
         self._pump: Pump | None = None
+        # Read anew when the replica tells of a change, as each call asks for them several times.
+        self._settings: Settings | None = None
         # Of which settings, the MTU, and how long that holds; one tuple, replaced as a whole.
         self._mtu: tuple[object, int, float] = (None, 0, 0.0)
         # Rows by name, kept by the replica's notices.
@@ -177,7 +179,9 @@ class Links:
         """The host's settings as they are now."""
         pump = self.open()
         with pump.lock:
-            return settings.read(pump.session)
+            if self._settings is None:
+                self._settings = settings.read(pump.session)
+            return self._settings
 
     def mtu(self) -> int:
         """The largest MTU in bytes that the tunnels of this host let pass.
@@ -339,6 +343,8 @@ class Links:
 
     def _note(self, event: str, row: Row, _old: Row | None) -> None:
         table = row._table.name
+        if table == settings.ROOT:
+            self._settings = None
         if table not in ("Port", "Interface"):
             return
         if event == "delete":
