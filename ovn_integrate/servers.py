@@ -34,6 +34,9 @@ def pid(server: str) -> int | None:
 def start_detached(server: str, argv: list[str], ready: Callable[[], bool], timeout: float) -> None:
     """Run this program with ``argv`` in the background and return when it answers.
 
+    Another start at the same moment may be faster, one of a killed ``up`` for example: then this
+    one's ends, and the other is what was wanted.
+
     :param ready: whether the server answers.
     :raises CommandFailed: it ended, or did not answer in time; what it said last is in the message.
     """
@@ -43,12 +46,24 @@ def start_detached(server: str, argv: list[str], ready: Callable[[], bool], time
     # The worker of a server that was killed answers for another second: it must be this one.
     while pid(server) != child.pid or not ready():
         if _ended(child, _POLL):
+            if _another(server, ready, deadline):
+                return
             raise CommandFailed(
                 f"{server} server", f"ended at once: {_last_line(log)}", f"see {log}"
             )
         if time.monotonic() >= deadline:
             _end(child.pid, child)
             raise CommandFailed(f"{server} server", f"not ready within {timeout:g} s", f"see {log}")
+
+
+def _another(server: str, ready: Callable[[], bool], deadline: float) -> bool:
+    """Whether another process is this server, and answers before the deadline."""
+    while (number := pid(server)) is not None and time.monotonic() < deadline:
+        if ready():
+            return True
+        if _gone(number, _POLL):
+            return False
+    return False
 
 
 def ask(bind: str, method: str, path: str, timeout: float = 2.0) -> int | None:

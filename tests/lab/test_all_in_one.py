@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -142,6 +143,18 @@ def test_a_server_that_was_killed_starts_again(host: Host, server: str) -> None:
     assert changed(host, server, "start", "--detach")
     assert not changed(host, server, "start", "--detach")
     host.cli(server, "status")
+
+
+@pytest.mark.parametrize("server", ["ipam", "driver"])
+def test_two_starts_at_the_same_moment_are_one_server(host: Host, server: str) -> None:
+    host.cli(*UP)
+    for _ in range(2):
+        host.cli(server, "stop")
+        with ThreadPoolExecutor(2) as pool:
+            starts = [pool.submit(host.cli, server, "start", "--detach") for _ in range(2)]
+        for start in starts:
+            start.result()
+        host.cli(server, "status")
 
 
 def test_the_ipam_server_without_northbound_exits_4(host: Host) -> None:
