@@ -81,6 +81,15 @@ def address(host: Host, container: str, network: str) -> str:
     return known or inside(host, container, "eth0")
 
 
+def ping(host: Host, container: str, target: str, *options: str) -> None:
+    """Fails unless an answer comes.
+
+    The userspace datapath drops the first packet to a tunnel whose other end's MAC address it has
+    to ask for, so more than one is sent.
+    """
+    host.docker("exec", container, "ping", "-c", "3", "-W", "5", *options, target)
+
+
 def inside(host: Host, container: str, link: str) -> str:
     """The IPv4 address that an interface has inside of a container."""
     shown = host.docker("exec", container, "ip", "-4", "addr", "show", link)

@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 
 from . import suite
+from .cluster import Cluster
 from .command import ENVIRONMENT
 from .lab import Lab, lab_ready
 
@@ -122,3 +123,14 @@ def own_lab() -> Iterator[Lab]:
     """A lab on the machine's own programs, whatever suites were chosen."""
     with Lab() as shared:
         yield shared
+
+
+@pytest.fixture
+def unchanged(path: Cluster) -> Iterator[None]:
+    """What a test makes and deletes again leaves no trace: in NB, on br-int, on the hosts.
+
+    :param path: the module's own fixture of that name.
+    """
+    before = path.state()
+    yield
+    assert path.state() == before

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from .cluster import IMAGE, Cluster, address, cluster, inside, run_container
+from .cluster import IMAGE, Cluster, address, cluster, inside, ping, run_container
 from .host import Host
 from .lab import Lab
 from .waiting import wait_for
@@ -23,19 +23,6 @@ EACH = 5
 def path(lab: Lab) -> Iterator[Cluster]:
     with cluster(lab, "ipam") as made:
         yield made
-
-
-@pytest.fixture
-def unchanged(path: Cluster) -> Iterator[None]:
-    """What a test makes and deletes again leaves no trace: in NB, on br-int, on the hosts."""
-    before = path.state()
-    yield
-    assert path.state() == before
-
-
-def ping(host: Host, container: str, target: str) -> None:
-    """The first packet to a tunnel's other end is lost in the userspace datapath."""
-    host.docker("exec", container, "ping", "-c", "3", "-W", "5", target)
 
 
 def running(host: Host) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests import clients
 
-from .cluster import IMAGE, Cluster, address, cluster, inside, mtu, run_container
+from .cluster import IMAGE, Cluster, address, cluster, inside, mtu, ping, run_container
 from .host import Host
 from .lab import Lab
 
@@ -21,23 +21,6 @@ MEGABYTES = 4
 def path(lab: Lab) -> Iterator[Cluster]:
     with cluster(lab, "path") as made:
         yield made
-
-
-@pytest.fixture
-def unchanged(path: Cluster) -> Iterator[None]:
-    """What a test makes and deletes again leaves no trace: in NB, on br-int, on the hosts."""
-    before = path.state()
-    yield
-    assert path.state() == before
-
-
-def ping(host: Host, container: str, target: str, *options: str) -> None:
-    """Fails unless an answer comes.
-
-    The userspace datapath drops the first packet to a tunnel whose other end's MAC address it has
-    to ask for, so more than one is sent.
-    """
-    host.docker("exec", container, "ping", "-c", "3", "-W", "5", *options, target)
 
 
 def fetch(host: Host, container: str, source: Host, server: str, ip: str) -> None:
