@@ -39,11 +39,6 @@ def ovs_sysconfdir() -> Path:
     return _folder("OVS_SYSCONFDIR", "/etc") / "openvswitch"
 
 
-def ovs_database() -> Path:
-    """The file of the host's Open_vSwitch database."""
-    return _folder("OVS_DBDIR", str(ovs_sysconfdir())) / "conf.db"
-
-
 def ovn_rundir() -> Path:
     """The run folder of OVN."""
     return _folder("OVN_RUNDIR", "/var/run/ovn")

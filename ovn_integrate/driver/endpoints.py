@@ -21,7 +21,8 @@ from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
 from ovn_integrate.driver.options import OVN
-from ovn_integrate.driver.ports import MADE, TAKEN, UNDO, Ports, addresses_of, undoing
+from ovn_integrate.driver.owners import MADE, TAKEN
+from ovn_integrate.driver.ports import UNDO, Ports, addresses_of, undoing
 from ovn_integrate.driver.wish import Addresses, Identity, Wish
 from ovn_integrate.errors import CommandFailed, PortNotFound, Unhealthy
 

@@ -13,12 +13,13 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
-from ovn_integrate.driver import owners, routers, tags
+from ovn_integrate.driver import routers, tags
 from ovn_integrate.driver.model import Network
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes, addresses_in
 from ovn_integrate.driver.options import GATEWAY, NETWORK, OVN, PORT
+from ovn_integrate.driver.owners import ENDPOINTS, MADE, RESERVED, TAKEN
 from ovn_integrate.driver.wish import Addresses, Interface4or6, Wish
 from ovn_integrate.errors import (
     Conflict,
@@ -32,9 +33,6 @@ from ovn_integrate.errors import (
 )
 
 log = logging.getLogger(__name__)
-
-MADE = owners.MADE
-TAKEN = owners.TAKEN
 
 _OWN_MAC = "ovn-integrate.mac"  # in binding:profile
 
@@ -110,7 +108,7 @@ class Ports:
 
     def of(self, client: Client, endpoint_id: str) -> list[Resource]:
         """The ports of an endpoint: one, or none."""
-        return client.query("ports", device_id=endpoint_id, device_owner=[MADE, TAKEN])
+        return client.query("ports", device_id=endpoint_id, device_owner=ENDPOINTS)
 
     def _get(self, client: Client, network: Network, wish: Wish) -> Resource:
         if wish.port is not None:
@@ -255,7 +253,7 @@ def undoing(what: str) -> Iterator[None]:
 
 def _is_reserved(port: Resource, wish: Wish) -> bool:
     mine = port.get("binding:host_id") == wish.host
-    return bool(mine and port["device_owner"] == owners.RESERVED)
+    return bool(mine and port["device_owner"] == RESERVED)
 
 
 def _take_over(
@@ -265,7 +263,11 @@ def _take_over(
     wanted = wish.addresses
     if wanted.mac and wanted.mac != port["mac_address"]:
         return None
-    attributes = {"name": wish.who.endpoint_id[:12], **_binding(network, wish, MADE), **groups}
+    attributes = {
+        "name": wish.who.endpoint_id[:12],
+        **_binding(network, wish, MADE),
+        **groups,
+    }
     if addresses_in(port) != {str(one.ip) for one in wanted.ips}:
         attributes["fixed_ips"] = [_fixed(network, one) for one in wanted.ips]
     try:

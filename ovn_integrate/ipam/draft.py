@@ -79,12 +79,6 @@ class Draft:
             raise PortNotFound(id=id)
         return found
 
-    def network_or_none(self, id: str) -> Network | None:
-        return self._find(Network, self._index.networks, id)
-
-    def port_or_none(self, id: str) -> Port | None:
-        return self._find(Port, self._index.ports, id)
-
     def get(self, kind: type[T], id: str) -> T | None:
         """The thing of that kind and id, if there is one."""
         return self._find(kind, self._index.table(kind), id)
@@ -140,7 +134,7 @@ class Draft:
         """The ports that have a name, be it their only one or a further one."""
         known = self._index.groups.get((Port, "dns", network_id, name))
         for id in dict.fromkeys(chain(known, self._attempt.things)):
-            port = self.port_or_none(id)
+            port = self.get(Port, id)
             if port is not None and port.network_id == network_id and name in port.names:
                 yield port
 

@@ -34,7 +34,7 @@ def write(change: Change, draft: Draft, switch: Callable[[str], Row]) -> None:
     """
     for network_id, ports in _changed(draft).items():
         row = _row(change, network_id)
-        if draft.network_or_none(network_id) is not None:
+        if draft.get(Network, network_id) is not None:
             records = _records(draft, network_id, ports)
             _write_records(change, network_id, row, records, switch)
         elif row is not None:
@@ -84,7 +84,7 @@ def _records(draft: Draft, network_id: str, ports: Iterable[Port]) -> dict[str, 
             addresses = {address for one in named for address in one.addresses}
             ordered = sorted(addresses, key=lambda one: (one.version, int(one)))
             records[name] = " ".join(map(str, ordered))
-        now = draft.port_or_none(port.id)
+        now = draft.get(Port, port.id)
         for address in port.addresses:
             has_it = now is not None and address in now.addresses
             records[address.reverse_pointer] = now.names[0] if now and has_it and now.names else ""

@@ -12,8 +12,7 @@ from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.gc import Inventory, strays
 from ovn_integrate.driver.links import Attached
-from ovn_integrate.driver.owners import RESERVED
-from ovn_integrate.driver.ports import MADE
+from ovn_integrate.driver.owners import MADE, RESERVED
 
 HOST = "chassis-1"
 E1, E2, N1, N2 = ("1" * 64, "2" * 64, "a" * 64, "b" * 64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ovn_integrate import netlink
 from ovn_integrate.driver import links
-from ovn_integrate.driver.ports import MADE, TAKEN
+from ovn_integrate.driver.owners import MADE, TAKEN
 from ovn_integrate.host import interfaces
 from tests.functional.driver.bed import CHASSIS, REMOVE, SET, Host, Lan, delete, ids, new_id, run
 

@@ -12,7 +12,7 @@ from ovn_integrate.driver import app, calls, gc, links, owners
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.networks import Networks
-from ovn_integrate.driver.ports import MADE
+from ovn_integrate.driver.owners import MADE
 from ovn_integrate.driver.reconcile import Clock
 from ovn_integrate.errors import CommandFailed
 from tests.functional.driver.bed import CHASSIS, Host, Lan, delete, ids, new_id, run
