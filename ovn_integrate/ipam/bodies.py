@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate.ipam import convert, l3, model, security_convert
+from ovn_integrate.ipam import convert, l3, model, security_convert, subnetpool_convert
 from ovn_integrate.ipam.convert import Convert
 from ovn_integrate.ipam.faults import HTTPBadRequest
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
+from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
 _NAME = 255
 _DESCRIPTION = 255
@@ -108,7 +109,9 @@ SUBNET = Resource(
             convert.one_of(4, 6), put=False, required=True, filter=convert.number
         ),
         "cidr": Attribute(convert.or_none(convert.text(_NAME)), put=False),
+        "prefixlen": Attribute(subnetpool_convert.number, put=False, filter=None),
         "subnetpool_id": Attribute(convert.or_none(convert.identity), put=False),
+        "use_default_subnetpool": Attribute(convert.boolean, put=False, filter=None),
         "gateway_ip": Attribute(convert.or_none(convert.address)),
         "allocation_pools": Attribute(convert.pools, filter=None),
         "enable_dhcp": _BOOLEAN,
@@ -220,10 +223,31 @@ FLOATING_IP = Resource(
     },
 )
 
+_LENGTH = Attribute(subnetpool_convert.number, filter=convert.number)
+
+SUBNET_POOL = Resource(
+    "subnetpool",
+    "subnetpools",
+    SubnetPool,
+    {
+        **_COMMON,
+        "name": Attribute(subnetpool_convert.name, required=True, filter=convert.anything),
+        "prefixes": Attribute(subnetpool_convert.prefixes, required=True, filter=None),
+        "ip_version": Attribute(post=False, put=False, filter=convert.number),
+        "min_prefixlen": _LENGTH,
+        "max_prefixlen": _LENGTH,
+        "default_prefixlen": _LENGTH,
+        "default_quota": _LENGTH,
+        "is_default": _BOOLEAN,
+        "shared": Attribute(convert.boolean, put=False, filter=convert.boolean),
+        "address_scope_id": Attribute(subnetpool_convert.no_address_scope),
+    },
+)
+
 RESOURCES = {
     resource.collection: resource
     for resource in (
-        *(NETWORK, SUBNET, PORT),
+        *(NETWORK, SUBNET, PORT, SUBNET_POOL),
         *(SECURITY_GROUP, SECURITY_RULE),
         *(ROUTER, FLOATING_IP),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
+from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET, SUBNET_POOL
 
 _UPDATED = "2016-10-10T10:00:00-00:00"
 
@@ -12,6 +12,7 @@ _UPDATED = "2016-10-10T10:00:00-00:00"
 _EXTENSIONS = {
     "allowed-address-pairs": ("Allowed Address Pairs", "Addresses beside a port's own"),
     "binding": ("Port Binding", "Where a port is bound"),
+    "default-subnetpools": ("Default Subnetpools", "is_default, use_default_subnetpool"),
     "dns-integration": ("DNS Integration", "dns_name of a port, in OVN's DNS"),
     "external-net": ("Neutron external network", "router:external"),
     "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
@@ -34,6 +35,7 @@ _EXTENSIONS = {
     "standard-attr-revisions": ("Resource revision numbers", "revision_number"),
     "standard-attr-tag": ("Tag support", "Tags on each resource"),
     "standard-attr-timestamp": ("Resource timestamps", "created_at and updated_at"),
+    "subnet_allocation": ("Subnet Allocation", "Subnets out of subnet pools"),
     "stateful-security-group": ("Stateful security group", "Whether answers are allowed too"),
 }
 
@@ -53,7 +55,12 @@ def resources(base: str) -> dict[str, Any]:
                 "collection": resource.collection,
                 "links": [{"rel": "self", "href": f"{base}/v2.0/{resource.collection}"}],
             }
-            for resource in (NETWORK, SUBNET, PORT)  # extensions' own do not stand here
+            for resource in (
+                NETWORK,
+                SUBNET,
+                SUBNET_POOL,
+                PORT,
+            )  # extensions' own do not stand here
         ]
     }
 

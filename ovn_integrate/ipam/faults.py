@@ -71,6 +71,10 @@ class SubnetPoolNotFound(Worded, errors.NotFound):
     words = "Subnet pool {id} could not be found."
 
 
+class AddressScopeNotFound(Worded, errors.NotFound):
+    words = "Address scope {id} could not be found."
+
+
 class SecurityGroupNotFound(Worded, errors.SecurityGroupNotFound):
     words = "Security group {id} does not exist."
 
@@ -104,6 +108,51 @@ class ExternalGatewayForFloatingIPNotFound(Worded, errors.NotFound):
 
 class TagNotFound(Worded, errors.NotFound):
     words = "Tag {tag} could not be found."
+
+
+class EmptySubnetPoolPrefixList(Worded, errors.Invalid):
+    words = "Empty subnet pool prefix list."
+
+
+class PrefixVersionMismatch(Worded, errors.Invalid):
+    words = "Cannot mix IPv4 and IPv6 prefixes in a subnet pool."
+
+
+class IllegalSubnetPoolPrefixBounds(Worded, errors.Invalid):
+    words = "Illegal prefix bounds: {kind}={length}, {base}={limit}."
+
+
+class IllegalSubnetPoolPrefixUpdate(Worded, errors.Invalid):
+    words = "Illegal update to prefixes: {reason}."
+
+
+class MinPrefixSubnetAllocationError(Worded, errors.Invalid):
+    words = (
+        "Unable to allocate subnet with prefix length {length}, minimum allowed prefix is {limit}."
+    )
+
+
+class MaxPrefixSubnetAllocationError(Worded, errors.Invalid):
+    words = (
+        "Unable to allocate subnet with prefix length {length}, maximum allowed prefix is {limit}."
+    )
+
+
+class SubnetPoolDeleteError(Worded, errors.Invalid):
+    words = "Unable to delete subnet pool: {reason}."
+
+
+class NetworkSubnetPoolAffinityError(Worded, errors.Invalid):
+    words = "Subnets hosted on the same network must be allocated from the same subnet pool."
+
+
+class SubnetAllocationError(Worded):
+    # Neutron answers it with the status of a bug, 500, and its clients know it as that.
+    words = "Failed to allocate subnet: {reason}."
+
+
+class SubnetPoolQuotaExceeded(Worded, errors.Conflict):
+    words = "Per-project subnet pool prefix quota exceeded."
 
 
 class GatewayConflictWithAllocationPools(Worded, errors.Conflict):

@@ -11,6 +11,7 @@ from ovn_integrate.ipam.allocate import Address, Used
 from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
+from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
 Key = tuple[Any, ...]
 
@@ -58,6 +59,7 @@ class Index:
         self.security_rules: dict[str, SecurityRule] = {}
         self.routers: dict[str, Router] = {}
         self.floating_ips: dict[str, FloatingIp] = {}
+        self.subnet_pools: dict[str, SubnetPool] = {}
         self.groups = Groups()
         self._used: dict[tuple[str, int], Used] = defaultdict(Used)
         self._things: dict[uuid.UUID, Thing] = {}
@@ -103,6 +105,7 @@ class Index:
             SecurityRule: self.security_rules,
             Router: self.routers,
             FloatingIp: self.floating_ips,
+            SubnetPool: self.subnet_pools,
         }
         return tables[kind]
 
@@ -136,12 +139,13 @@ _NOTHING = Used()
 
 KEYED: dict[type, tuple[str, ...]] = {
     Network: ("name", "physical_network"),
-    Subnet: ("name", "network_id", "cidr"),
+    Subnet: ("name", "network_id", "cidr", "subnetpool_id"),
     Port: ("name", "network_id", "device_id", "mac_address"),
     SecurityGroup: ("name",),
     SecurityRule: ("security_group_id", "remote_group_id"),
     Router: ("name",),
     FloatingIp: ("floating_network_id", "floating_ip_address", "port_id"),
+    SubnetPool: ("name",),
 }
 """The attributes by which things of each kind are found without a search, beside their id."""
 

@@ -15,6 +15,7 @@ from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
 from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.standard import Standard
+from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
 DEFAULT_MTU = 1442
 """Octets: what Geneve over IPv4 leaves of an underlay's 1500."""
@@ -82,6 +83,7 @@ class Subnet(Standard):
     """A block of addresses on a network, and what DHCP tells of it.
 
     :param pools: runs of address numbers, ascending and apart, from which addresses are chosen.
+    :param subnetpool_id: the subnet pool that its CIDR is of.
     :param server_mac: the MAC under which OVN's own DHCP server answers.
     """
 
@@ -95,16 +97,13 @@ class Subnet(Standard):
     dns_nameservers: tuple[str, ...] = ()
     host_routes: tuple[Route, ...] = ()
     service_types: tuple[str, ...] = ()
+    subnetpool_id: str | None = None
     server_mac: str = ""
     revision_number: int = 0
 
     @property
     def ip_version(self) -> int:
         return self.cidr.version
-
-    @property
-    def subnetpool_id(self) -> None:
-        return None
 
     @property
     def self_made(self) -> bool:
@@ -127,7 +126,7 @@ class Subnet(Standard):
             "project_id": self.project_id,
             "network_id": self.network_id,
             "ip_version": self.ip_version,
-            "subnetpool_id": None,
+            "subnetpool_id": self.subnetpool_id,
             "enable_dhcp": self.enable_dhcp,
             "ipv6_ra_mode": self.ipv6_ra_mode,
             "ipv6_address_mode": self.ipv6_address_mode,
@@ -236,7 +235,7 @@ class Port(Standard):
         return {"ip_address": str(address), "hostname": name, "fqdn": f"{name}."}
 
 
-Thing = Network | Subnet | Port | SecurityGroup | SecurityRule | Router | FloatingIp
+Thing = Network | Subnet | Port | SecurityGroup | SecurityRule | Router | FloatingIp | SubnetPool
 
 _FIELDS = {
     "router:external": "external",

@@ -154,6 +154,7 @@ def subnet_columns(subnet: Subnet, mtu: int) -> Columns:
                         f"{route.destination},{route.nexthop}" for route in subnet.host_routes
                     ),
                     "service_types": " ".join(subnet.service_types),
+                    "subnetpool_id": subnet.subnetpool_id or "",
                     "server_mac": subnet.server_mac,
                 },
             ),
@@ -188,6 +189,7 @@ def subnet_of_row(row: Any) -> Subnet | None:
             Route(*route.split(",")) for route in keys.get(OURS + "host_routes", "").split()
         ),
         service_types=tuple(keys.get(OURS + "service_types", "").split()),
+        subnetpool_id=keys.get(OURS + "subnetpool_id"),
         server_mac=keys.get(OURS + "server_mac", row.options.get("server_mac", "")),
         revision_number=int(keys.get("neutron:revision_number") or 0),
         **own_values(keys),

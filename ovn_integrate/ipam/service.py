@@ -14,6 +14,7 @@ from ovn_integrate.ipam import (
     routers,
     security_groups,
     security_rules,
+    subnetpools,
     subnets,
 )
 from ovn_integrate.ipam.bodies import Resource
@@ -26,6 +27,7 @@ from ovn_integrate.ipam.faults import (
     SecurityGroupNotFound,
     SecurityGroupRuleNotFound,
     SubnetNotFound,
+    SubnetPoolNotFound,
     TagNotFound,
     Worded,
 )
@@ -36,6 +38,7 @@ from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
 Body = dict[str, Any]
 
@@ -47,6 +50,7 @@ _RULES: dict[type, Any] = {
     SecurityRule: security_rules,
     Router: routers,
     FloatingIp: floatingips,
+    SubnetPool: subnetpools,
 }
 _MISSING: dict[type, type[Worded]] = {
     Network: NetworkNotFound,
@@ -56,6 +60,7 @@ _MISSING: dict[type, type[Worded]] = {
     SecurityRule: SecurityGroupRuleNotFound,
     Router: RouterNotFound,
     FloatingIp: FloatingIPNotFound,
+    SubnetPool: SubnetPoolNotFound,
 }
 
 
@@ -188,7 +193,7 @@ def _shown(thing: Thing, index: Index) -> Body:
 
 
 def _body(
-    thing: Network | Subnet | Port | SecurityRule | Router | FloatingIp,
+    thing: Network | Subnet | Port | SecurityRule | Router | FloatingIp | SubnetPool,
     subnets_of: Callable[[str], list[Subnet]],
 ) -> Body:
     if isinstance(thing, Network):
@@ -226,7 +231,7 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
 
 _NARROWEST_FIRST = (
     *("mac_address", "device_id", "port_id", "cidr", "name"),
-    *("security_group_id", "remote_group_id"),
+    *("security_group_id", "remote_group_id", "subnetpool_id"),
     "network_id",
 )
 

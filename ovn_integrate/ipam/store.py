@@ -17,7 +17,15 @@ from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam import dhcp, l3_rows, names, rows, security_groups, security_rows
+from ovn_integrate.ipam import (
+    dhcp,
+    l3_rows,
+    names,
+    rows,
+    security_groups,
+    security_rows,
+    subnetpool_rows,
+)
 from ovn_integrate.ipam.draft import Attempt, Draft
 from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.l3 import FloatingIp, Router
@@ -25,6 +33,7 @@ from ovn_integrate.ipam.l3_writer import L3Writer
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.security_writer import SecurityWriter
+from ovn_integrate.ipam.subnetpool_model import SubnetPool
 from ovn_integrate.ovsdb import Change, Rejected, Row, Session
 from ovn_integrate.pump import Pump
 
@@ -38,7 +47,9 @@ _FIRST_REPLICA = 120.0
 _READERS: dict[str, Callable[[Any], Thing | None]] = {
     rows.SWITCH: l3_rows.network_of,
     rows.SWITCH_PORT: rows.port_of,
-    rows.DHCP: lambda row: rows.subnet_of_row(row) or l3_rows.floating_of(row),
+    rows.DHCP: lambda row: (
+        rows.subnet_of_row(row) or l3_rows.floating_of(row) or subnetpool_rows.pool_of(row)
+    ),
     security_rows.PORT_GROUP: security_rows.group_of,
     security_rows.ACL: security_rows.rule_of,
     l3_rows.ROUTER: l3_rows.router_of,
@@ -183,6 +194,7 @@ class _Writer:
                 self._update(old, new, draft)
         names.write(self._change, draft, lambda id: self._row(rows.SWITCH, id))
         L3Writer(self._change, self._index, draft).write()
+        subnetpool_rows.write_defaults(self._change, draft)
 
     def _touch(self, network_id: str) -> None:
         if network_id in self._attempt.touched:
@@ -213,6 +225,8 @@ class _Writer:
             self._security.create_rule(new, _group_of(new, draft))
         elif isinstance(new, Router):
             self._change.insert(l3_rows.ROUTER, uuid.UUID(new.id), **columns)
+        elif isinstance(new, SubnetPool):
+            self._change.insert(rows.DHCP, rows.ledger_id(new.id), **columns)
         elif not isinstance(new, Port):
             self._change.insert(_TABLE_OF[type(new)], **columns)
         else:
@@ -279,6 +293,7 @@ _TABLE_OF: dict[type, str] = {
     SecurityRule: security_rows.ACL,
     Router: l3_rows.ROUTER,
     FloatingIp: rows.DHCP,
+    SubnetPool: rows.DHCP,
 }
 
 
@@ -295,6 +310,8 @@ def _columns(thing: Thing, draft: Draft) -> rows.Columns:
         return l3_rows.router_columns(thing)
     if isinstance(thing, FloatingIp):
         return l3_rows.floating_columns(thing)
+    if isinstance(thing, SubnetPool):
+        return subnetpool_rows.columns(thing)
     columns = rows.port_columns(thing, draft.subnets_of(thing.network_id))
     return {**columns, **l3_rows.switch_port_columns(thing)}
 

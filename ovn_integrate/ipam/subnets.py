@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ovn_integrate.ipam import allocate
+from ovn_integrate.ipam import allocate, subnetpools
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
@@ -16,13 +16,15 @@ from ovn_integrate.ipam.faults import (
     GatewayConflictWithAllocationPools,
     InvalidAllocationPool,
     InvalidInput,
+    NetworkSubnetPoolAffinityError,
     OutOfBoundsAllocationPool,
     OverlappingAllocationPools,
     SubnetInUse,
-    SubnetPoolNotFound,
 )
 from ovn_integrate.ipam.model import SELF_MADE, Route, Subnet
 from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.standard import DEFAULT_PROJECT
+from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
 Pools = Sequence[tuple[Address, Address]]
 
@@ -32,15 +34,19 @@ _SLAAC_LENGTH = 64
 def create(draft: Draft, attributes: Mapping[str, Any]) -> Subnet:
     """:raises Error: what Neutron answers to a subnet that cannot be."""
     fields = dict(attributes)
-    pool = fields.pop("subnetpool_id", None)
-    if pool is not None:
-        raise SubnetPoolNotFound(id=pool)
-    cidr = _cidr(fields.pop("cidr", None), fields.pop("ip_version"))
+    pool = subnetpools.of_request(draft, fields)
+    cidr = _cidr(fields.pop("cidr", None), fields.pop("ip_version"), pool is None)
     network = draft.network(fields["network_id"])
+    length = fields.pop("prefixlen", None)
+    if pool is not None:
+        fields["subnetpool_id"] = pool.id
+        cidr = _of_pool(draft, pool, fields, cidr or length)
+    assert cidr is not None  # or it would have been refused
     _check_modes(fields, cidr)
     if fields.get("enable_dhcp", True):
         _check_dhcp(cidr)
     _check_overlap(draft, network.id, cidr)
+    _check_one_pool(draft, network.id, cidr.version, pool)
     gateway = fields.pop("gateway_ip", allocate.default_gateway(cidr))
     _check_gateway(gateway, cidr)
     asked = fields.pop("allocation_pools", None)
@@ -101,7 +107,9 @@ def _refresh_ports(draft: Draft, subnet: Subnet) -> None:
             draft.put(port)  # it refers to the DHCP options, or no longer does
 
 
-def _cidr(text: str | None, version: int) -> Cidr:
+def _cidr(text: str | None, version: int, required: bool) -> Cidr | None:
+    if text is None and not required:
+        return None
     if text is None:
         raise BadRequest(
             resource="subnets", reason="a subnetpool must be specified in the absence of a cidr"
@@ -113,6 +121,18 @@ def _cidr(text: str | None, version: int) -> Cidr:
         raise InvalidInput(reason=f"{text} is not in a CIDR format") from None
     if cidr.version != version:
         raise InvalidInput(reason=f"'cidr' ({text}) does not match the ip_version '{version}'")
+    return cidr
+
+
+def _of_pool(
+    draft: Draft, pool: SubnetPool, fields: dict[str, Any], wish: Cidr | int | None
+) -> Cidr:
+    project = fields.get("project_id", DEFAULT_PROJECT)
+    gateway = fields.get("gateway_ip")
+    cidr = subnetpools.allocated(draft, pool, project, wish, gateway)
+    if not isinstance(wish, Cidr) and "gateway_ip" not in fields:
+        # Of a prefix that Neutron chose it is the first address after, for IPv6 too.
+        fields["gateway_ip"] = cidr[min(1, cidr.num_addresses - 1)]
     return cidr
 
 
@@ -163,6 +183,13 @@ def _check_overlap(draft: Draft, network_id: str, cidr: Cidr) -> None:
                 reason=f"Requested subnet with cidr: {cidr} for network: {network_id} overlaps "
                 "with another subnet"
             )
+
+
+def _check_one_pool(draft: Draft, network_id: str, version: int, pool: SubnetPool | None) -> None:
+    id = None if pool is None else pool.id
+    for other in draft.subnets_of(network_id):
+        if other.ip_version == version and other.subnetpool_id != id:
+            raise NetworkSubnetPoolAffinityError
 
 
 def _check_gateway(gateway: Address | None, cidr: Cidr) -> None:
