@@ -6,6 +6,6 @@ stands in NB), ``index`` and ``draft`` (what is known, and what one change adds 
 ``service`` (the verbs), ``bodies``, ``convert`` and ``query`` (what a request may say),
 ``documents``, ``api`` and ``server`` (HTTP). ``l3``, ``l3_rows`` and ``l3_writer`` are what
 ``model``, ``rows`` and ``store`` are, for routers, ``security_*`` for security groups, and
-``subnetpool*`` for subnet pools.
+``subnetpool*`` and ``portforwarding*`` for subnet pools and port forwardings.
 ``faults`` has the errors in Neutron's words.
 """

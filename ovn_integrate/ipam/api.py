@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, Response, request
@@ -16,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam import bodies, convert, documents, query
-from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES
 from ovn_integrate.ipam.faults import HTTPBadRequest, HTTPNotFound
 from ovn_integrate.ipam.service import Service
 
@@ -41,6 +42,7 @@ def create_app(service: Service) -> App:
     app.before_request(_check_request)
     _add_documents(app)
     _Members(service).add_to(app)
+    _Forwardings(service).add_to(app)
     app.register_error_handler(Error, _fault)
     app.register_error_handler(HTTPException, _http_fault)
     app.register_error_handler(Exception, _bug)
@@ -155,6 +157,61 @@ class _Members:
 
     def remove_tag(self, collection: str, id: str, tag: str) -> Response:
         self._service.remove_tag(RESOURCES[collection], id, tag)
+        return _nothing()
+
+
+class _Forwardings:
+    """The handlers of port forwardings, which stand under their floating IP."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def add_to(self, app: Flask) -> None:
+        collection = "/v2.0/floatingips/<floating_id>/port_forwardings"
+        member = f"{collection}/<id>"
+        for rule, method, view in (
+            (collection, "GET", self.list),
+            (collection, "POST", self.create),
+            (member, "GET", self.show),
+            (member, "PUT", self.update),
+            (member, "DELETE", self.delete),
+        ):
+            app.add_url_rule(rule, f"{rule} {method}", view, methods=[method])
+
+    def list(self, floating_id: str) -> Response:
+        self._service.show(FLOATING_IP, floating_id)
+        pairs = list(request.args.items(multi=True))
+        asked = query.parse(PORT_FORWARDING, pairs)
+        filters = {**asked.filters, "floatingip_id": [floating_id]}
+        found, page = self._service.page(PORT_FORWARDING, replace(asked, filters=filters))
+        answer: dict[str, Any] = {PORT_FORWARDING.plural: found}
+        links = query.links(asked, request.base_url, pairs, page)
+        if links is not None:
+            answer[f"{PORT_FORWARDING.plural}_links"] = links
+        return _answer(answer)
+
+    def create(self, floating_id: str) -> Response:
+        wanted, bulk = bodies.creations(PORT_FORWARDING, _body())
+        under = [{**one, "floatingip_id": floating_id} for one in wanted]
+        made = self._service.create(PORT_FORWARDING, under)
+        if bulk:
+            return _answer({PORT_FORWARDING.plural: made}, 201)
+        return _answer({PORT_FORWARDING.name: made[0]}, 201)
+
+    def show(self, floating_id: str, id: str) -> Response:
+        asked = query.Query(fields=request.args.getlist("fields"))
+        found = query.project(asked, self._service.forwarding(floating_id, id))
+        return _answer({PORT_FORWARDING.name: found})
+
+    def update(self, floating_id: str, id: str) -> Response:
+        self._service.forwarding(floating_id, id)
+        attributes = bodies.update(PORT_FORWARDING, _body())
+        changed = self._service.update(PORT_FORWARDING, id, attributes)
+        return _answer({PORT_FORWARDING.name: changed})
+
+    def delete(self, floating_id: str, id: str) -> Response:
+        self._service.forwarding(floating_id, id)
+        self._service.delete(PORT_FORWARDING, id)
         return _nothing()
 
 

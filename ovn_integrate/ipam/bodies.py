@@ -7,9 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate.ipam import convert, l3, model, security_convert, subnetpool_convert
+from ovn_integrate.ipam import (
+    convert,
+    l3,
+    model,
+    portforwarding_convert,
+    security_convert,
+    subnetpool_convert,
+)
 from ovn_integrate.ipam.convert import Convert
 from ovn_integrate.ipam.faults import HTTPBadRequest
+from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
@@ -146,7 +154,7 @@ PORT = Resource(
         "binding:vif_type": _OPAQUE,
         "binding:vif_details": _OPAQUE,
         "port_security_enabled": _BOOLEAN,
-        "security_groups": Attribute(convert.or_none(convert.identities), filter=None),
+        "security_groups": Attribute(convert.or_none(convert.identities)),
         "allowed_address_pairs": Attribute(convert.pairs, filter=None),
         "extra_dhcp_opts": Attribute(filter=None),
         "dns_name": Attribute(convert.dns_name),
@@ -220,6 +228,23 @@ FLOATING_IP = Resource(
         "fixed_ip_address": Attribute(convert.or_none(convert.address), filter=convert.address),
         "router_id": _READ_ONLY,
         "status": _READ_ONLY,
+        "port_forwardings": _OPAQUE,
+    },
+)
+
+PORT_FORWARDING = Resource(
+    "port_forwarding",
+    "port_forwardings",
+    PortForwarding,
+    {
+        **{key: _COMMON[key] for key in ("id", "tenant_id", "project_id", "description")},
+        "protocol": Attribute(portforwarding_convert.protocol, required=True),
+        "internal_ip_address": Attribute(convert.address, required=True, filter=None),
+        "internal_port_id": Attribute(convert.identity, required=True),
+        "internal_port": Attribute(portforwarding_convert.port, filter=None),
+        "internal_port_range": Attribute(portforwarding_convert.port_range, filter=None),
+        "external_port": Attribute(portforwarding_convert.port, filter=convert.number),
+        "external_port_range": Attribute(portforwarding_convert.port_range),
     },
 )
 

@@ -15,7 +15,23 @@ _EXTENSIONS = {
     "default-subnetpools": ("Default Subnetpools", "is_default, use_default_subnetpool"),
     "dns-integration": ("DNS Integration", "dns_name of a port, in OVN's DNS"),
     "external-net": ("Neutron external network", "router:external"),
+    "expose-port-forwarding-in-fip": (
+        "Expose Floating IP port forwardings",
+        "port_forwardings of a floating IP",
+    ),
     "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
+    "floating-ip-port-forwarding": (
+        "Floating IP Port Forwarding",
+        "Ports of a floating IP, each to a port behind it",
+    ),
+    "floating-ip-port-forwarding-description": (
+        "Floating IP Port Forwarding new attribute description",
+        "A description of each port forwarding",
+    ),
+    "floating-ip-port-forwarding-port-ranges": (
+        "Floating IP Port Forwarding support port ranges",
+        "external_port_range and internal_port_range",
+    ),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
     "net-mtu": ("Network MTU", "The MTU of a network"),
     "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be changed"),

@@ -99,6 +99,10 @@ class FloatingIPNotFound(Worded, errors.NotFound):
     words = "Floating IP {id} could not be found"
 
 
+class PortForwardingNotFound(Worded, errors.NotFound):
+    words = "Port Forwarding {id} could not be found."
+
+
 class ExternalGatewayForFloatingIPNotFound(Worded, errors.NotFound):
     words = (
         "External network {network} is not reachable from subnet {subnet}.  Therefore, cannot "
@@ -298,6 +302,24 @@ class RouterInterfaceInUseByFloatingIP(Worded, errors.Conflict):
     words = (
         "Router interface for subnet {subnet} on router {router} cannot be deleted, as it is "
         "required by one or more floating IPs."
+    )
+
+
+class FipInUseByPortForwarding(Worded, errors.Conflict):
+    words = "Floating IP {id} in use by Port Forwarding resources."
+
+
+class PortHasBindingFloatingIP(Worded, errors.Conflict):
+    words = (
+        "Cannot create port forwarding to floating IP {address} ({id}) with port {port} using "
+        "fixed IP {fixed}, as that port already has a binding floating IP."
+    )
+
+
+class PortHasPortForwarding(Worded, errors.Invalid):
+    words = (
+        "Cannot associate floating IP to port {port} because it already has a Port Forwarding "
+        "binding."
     )
 
 

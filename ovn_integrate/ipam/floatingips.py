@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ovn_integrate.ipam import portforwarding_ends
 from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
@@ -53,7 +54,9 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> FloatingIp:
     fields = dict(attributes)
     port_id, fixed = _port(fields)
     new = replace(old, **fields)
-    if "port_id" in attributes or not attributes:
+    if port_id is not None:
+        portforwarding_ends.refuse(draft, id)
+    if old.port_id is not None and ("port_id" in attributes or not attributes):
         # A body that names no attribute at all takes it off its port too.
         new = replace(new, router_id=None, port_id=None, fixed_ip_address=None)
     if port_id is not None:
@@ -66,8 +69,12 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> FloatingIp:
 
 
 def delete(draft: Draft, id: str) -> None:
-    """:raises FloatingIPNotFound:"""
-    draft.drop(draft.floating_ip(id))
+    """:raises FloatingIPNotFound:
+    :raises FipInUseByPortForwarding:
+    """
+    floating = draft.floating_ip(id)
+    portforwarding_ends.refuse(draft, id)
+    draft.drop(floating)
 
 
 def _port(fields: dict[str, Any]) -> tuple[str | None, Address | None]:
@@ -106,7 +113,8 @@ def _associated(
 ) -> FloatingIp:
     port = draft.port(port_id)
     fixed = _fixed(port, asked)
-    router_id = _router(draft, floating.floating_network_id, port, fixed)
+    portforwarding_ends.refuse_port(draft, port_id)
+    router_id = router_of(draft, floating.floating_network_id, port, fixed)
     for other in draft.having(FloatingIp, "port_id", port_id):
         if other.fixed_ip_address == fixed and other.id != floating.id:
             raise FloatingIPPortAlreadyAssociated(
@@ -135,7 +143,11 @@ def _fixed(port: Port, asked: Address | None) -> Address:
     return own[0]
 
 
-def _router(draft: Draft, network_id: str, port: Port, fixed: Address) -> str:
+def router_of(draft: Draft, network_id: str, port: Port, fixed: Address) -> str:
+    """The router between a port's address and an external network.
+
+    :raises ExternalGatewayForFloatingIPNotFound:
+    """
     subnet = next((one for one in draft.subnets_of(port.network_id) if one.has(fixed)), None)
     for interface in draft.interfaces_on(port.network_id):
         if subnet is not None and any(subnet.has(address) for address in interface.addresses):

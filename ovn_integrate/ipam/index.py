@@ -10,6 +10,7 @@ from typing import Any
 from ovn_integrate.ipam.allocate import Address, Used
 from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
@@ -60,6 +61,7 @@ class Index:
         self.routers: dict[str, Router] = {}
         self.floating_ips: dict[str, FloatingIp] = {}
         self.subnet_pools: dict[str, SubnetPool] = {}
+        self.port_forwardings: dict[str, PortForwarding] = {}
         self.groups = Groups()
         self._used: dict[tuple[str, int], Used] = defaultdict(Used)
         self._things: dict[uuid.UUID, Thing] = {}
@@ -106,6 +108,7 @@ class Index:
             Router: self.routers,
             FloatingIp: self.floating_ips,
             SubnetPool: self.subnet_pools,
+            PortForwarding: self.port_forwardings,
         }
         return tables[kind]
 
@@ -146,6 +149,7 @@ KEYED: dict[type, tuple[str, ...]] = {
     Router: ("name",),
     FloatingIp: ("floating_network_id", "floating_ip_address", "port_id"),
     SubnetPool: ("name",),
+    PortForwarding: ("floatingip_id", "internal_port_id"),
 }
 """The attributes by which things of each kind are found without a search, beside their id."""
 

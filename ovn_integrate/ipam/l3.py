@@ -101,7 +101,8 @@ class FloatingIp(Standard):
 
     @property
     def status(self) -> str:
-        return "ACTIVE" if self.port_id else "DOWN"
+        # Without a port it is on a router for its port forwardings.
+        return "ACTIVE" if self.port_id or self.router_id else "DOWN"
 
     def body(self) -> dict[str, Any]:
         fixed = self.fixed_ip_address

@@ -36,7 +36,7 @@ TABLES = {
     GATEWAY_CHASSIS: ["name", "chassis_name", "priority"],
 }
 # A router has a NAT row for each floating IP: replicating the set would make each one cost more.
-UNREAD = {ROUTER: ["ports", "nat", "static_routes"]}
+UNREAD = {ROUTER: ["ports", "nat", "static_routes", "load_balancer"]}
 
 _NAME = "neutron-"
 _PHYSICAL = "neutron:provnet-physical-network"

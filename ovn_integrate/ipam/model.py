@@ -13,6 +13,7 @@ from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
 from ovn_integrate.ipam.l3 import FloatingIp, Router
+from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.standard import Standard
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
@@ -235,7 +236,17 @@ class Port(Standard):
         return {"ip_address": str(address), "hostname": name, "fqdn": f"{name}."}
 
 
-Thing = Network | Subnet | Port | SecurityGroup | SecurityRule | Router | FloatingIp | SubnetPool
+Thing = (
+    Network
+    | Subnet
+    | Port
+    | SecurityGroup
+    | SecurityRule
+    | Router
+    | FloatingIp
+    | SubnetPool
+    | PortForwarding
+)
 
 _FIELDS = {
     "router:external": "external",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ovn_integrate.ipam import allocate, security_groups
+from ovn_integrate.ipam import allocate, portforwarding_ends, security_groups
 from ovn_integrate.ipam.allocate import Address, address_of
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
@@ -76,6 +76,7 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
         chooser = Chooser(draft, old.network_id, mac, old.addresses)
         fields["addresses"] = tuple(chooser.choose(fields["fixed_ips"]))
         _keep_floating(draft, id, fields["addresses"])
+        portforwarding_ends.release(draft, id, fields["addresses"])
     fields.pop("fixed_ips", None)
     new = replace(old, mac_address=mac, **_plain(draft, fields, mac))
     if new == old:
@@ -89,7 +90,8 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
 
 
 def delete(draft: Draft, id: str) -> None:
-    """Delete a port; a floating IP that stood for it stands for none then.
+    """Delete a port; a floating IP that stood for it stands for none then, and
+    port forwardings to it go.
 
     :raises PortNotFound:
     :raises ServicePortInUse: it is a router's.
@@ -100,6 +102,7 @@ def delete(draft: Draft, id: str) -> None:
     for floating in draft.having(FloatingIp, "port_id", id):
         free = replace(floating, router_id=None, port_id=None, fixed_ip_address=None)
         draft.put(replace(free, revision_number=free.revision_number + 1))
+    portforwarding_ends.release(draft, id)
     draft.drop(port)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ovn_integrate.ipam import ports
+from ovn_integrate.ipam import portforwarding_ends, ports
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
     BadRequest,
@@ -119,8 +119,11 @@ def disconnect(draft: Draft, id: str, wish: Interface) -> dict[str, Any]:
     port = _interface(draft, router, wish)
     subnets = _subnets(draft, port)
     for floating in _floating(draft, router):
+        inside = [one.internal_ip_address for one in portforwarding_ends.of(draft, floating.id)]
+        if floating.fixed_ip_address is not None:
+            inside.append(floating.fixed_ip_address)
         for subnet in subnets:
-            if floating.fixed_ip_address is not None and subnet.has(floating.fixed_ip_address):
+            if any(subnet.has(address) for address in inside):
                 raise RouterInterfaceInUseByFloatingIP(subnet=subnet.id, router=id)
     draft.drop(port)
     return interface_body(router, port, [one.id for one in subnets])

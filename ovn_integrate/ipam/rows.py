@@ -48,7 +48,7 @@ TABLES = {
     ],
     DHCP: ["cidr", "external_ids", "options"],
 }
-UNREAD = {SWITCH: ["ports", "dns_records"]}
+UNREAD = {SWITCH: ["ports", "dns_records", "load_balancer"]}
 
 ALLOCATIONS = "ovn-integrate:allocations"
 """Counts allocations; two servers that write it at once see each other. See ``ledger_columns``."""

@@ -9,6 +9,7 @@ from typing import Any
 from ovn_integrate.ipam import (
     floatingips,
     networks,
+    portforwardings,
     ports,
     query,
     routers,
@@ -22,6 +23,7 @@ from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
     FloatingIPNotFound,
     NetworkNotFound,
+    PortForwardingNotFound,
     PortNotFound,
     RouterNotFound,
     SecurityGroupNotFound,
@@ -35,6 +37,7 @@ from ovn_integrate.ipam.index import KEYED, Index
 from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.store import Store
@@ -51,6 +54,7 @@ _RULES: dict[type, Any] = {
     Router: routers,
     FloatingIp: floatingips,
     SubnetPool: subnetpools,
+    PortForwarding: portforwardings,
 }
 _MISSING: dict[type, type[Worded]] = {
     Network: NetworkNotFound,
@@ -61,6 +65,7 @@ _MISSING: dict[type, type[Worded]] = {
     Router: RouterNotFound,
     FloatingIp: FloatingIPNotFound,
     SubnetPool: SubnetPoolNotFound,
+    PortForwarding: PortForwardingNotFound,
 }
 
 
@@ -108,6 +113,19 @@ class Service:
 
     def show(self, resource: Resource, id: str) -> Body:
         return self._store.read(lambda index: _shown(_named(resource, index, id), index))
+
+    def forwarding(self, floating_id: str, id: str) -> Body:
+        """:raises PortForwardingNotFound: the floating IP has no such port forwarding."""
+
+        def question(index: Index) -> Body:
+            if floating_id not in index.floating_ips:
+                raise FloatingIPNotFound(id=floating_id)
+            found = index.port_forwardings.get(id)
+            if found is None or found.floatingip_id != floating_id:
+                raise PortForwardingNotFound(id=id)
+            return found.body()
+
+        return self._store.read(question)
 
     def page(self, resource: Resource, asked: Query) -> tuple[list[Body], list[Thing]]:
         """The bodies of a page, and the things that they are of."""
@@ -182,6 +200,8 @@ def _named(resource: Resource, index: Index, id: str) -> Thing:
 def _drafted(thing: Thing, draft: Draft) -> Body:
     if isinstance(thing, SecurityGroup):
         return thing.body(draft.having(SecurityRule, "security_group_id", thing.id))
+    if isinstance(thing, FloatingIp):
+        return _floating(thing, draft.having(PortForwarding, "floatingip_id", thing.id))
     return _body(thing, draft.subnets_of)
 
 
@@ -189,11 +209,18 @@ def _shown(thing: Thing, index: Index) -> Body:
     if isinstance(thing, SecurityGroup):
         ids = index.groups.get((SecurityRule, "security_group_id", thing.id))
         return thing.body(index.security_rules[id] for id in ids)
+    if isinstance(thing, FloatingIp):
+        ids = index.groups.get((PortForwarding, "floatingip_id", thing.id))
+        return _floating(thing, (index.port_forwardings[id] for id in ids))
     return _body(thing, index.subnets_of)
 
 
+def _floating(thing: FloatingIp, forwardings: Iterable[PortForwarding]) -> Body:
+    return {**thing.body(), "port_forwardings": [one.brief() for one in forwardings]}
+
+
 def _body(
-    thing: Network | Subnet | Port | SecurityRule | Router | FloatingIp | SubnetPool,
+    thing: Network | Subnet | Port | SecurityRule | Router | SubnetPool | PortForwarding,
     subnets_of: Callable[[str], list[Subnet]],
 ) -> Body:
     if isinstance(thing, Network):
@@ -224,6 +251,8 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
         yield "ip_address", asked.fixed_ips["ip_address"]
     if "tags" in asked.tags:
         yield "tags", asked.tags["tags"]
+    if "security_groups" in asked.filters:
+        yield "security_groups", asked.filters["security_groups"]
     for attribute in _NARROWEST_FIRST:
         if attribute in KEYED[resource.kind] and attribute in asked.filters:
             yield attribute, asked.filters[attribute]
@@ -232,6 +261,7 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
 _NARROWEST_FIRST = (
     *("mac_address", "device_id", "port_id", "cidr", "name"),
     *("security_group_id", "remote_group_id", "subnetpool_id"),
+    *("internal_port_id", "floatingip_id"),
     "network_id",
 )
 

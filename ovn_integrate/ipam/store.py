@@ -21,6 +21,7 @@ from ovn_integrate.ipam import (
     dhcp,
     l3_rows,
     names,
+    portforwarding_rows,
     rows,
     security_groups,
     security_rows,
@@ -31,6 +32,7 @@ from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.l3_writer import L3Writer
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.security_writer import SecurityWriter
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
@@ -48,13 +50,17 @@ _READERS: dict[str, Callable[[Any], Thing | None]] = {
     rows.SWITCH: l3_rows.network_of,
     rows.SWITCH_PORT: rows.port_of,
     rows.DHCP: lambda row: (
-        rows.subnet_of_row(row) or l3_rows.floating_of(row) or subnetpool_rows.pool_of(row)
+        rows.subnet_of_row(row)
+        or l3_rows.floating_of(row)
+        or subnetpool_rows.pool_of(row)
+        or portforwarding_rows.forwarding_of(row)
     ),
     security_rows.PORT_GROUP: security_rows.group_of,
     security_rows.ACL: security_rows.rule_of,
     l3_rows.ROUTER: l3_rows.router_of,
 }
 _TABLES = {**rows.TABLES, **names.TABLES, **security_rows.TABLES, **l3_rows.TABLES}
+_TABLES |= portforwarding_rows.TABLES
 _UNREAD = {**rows.UNREAD, **security_rows.UNREAD, **l3_rows.UNREAD}
 _UNTOLD = {table for table in _TABLES if table not in _READERS}
 """The tables whose rows belong to things of other rows."""
@@ -195,6 +201,7 @@ class _Writer:
         names.write(self._change, draft, lambda id: self._row(rows.SWITCH, id))
         L3Writer(self._change, self._index, draft).write()
         subnetpool_rows.write_defaults(self._change, draft)
+        portforwarding_rows.ForwardingWriter(self._change, draft, self._row).write()
 
     def _touch(self, network_id: str) -> None:
         if network_id in self._attempt.touched:
@@ -294,6 +301,7 @@ _TABLE_OF: dict[type, str] = {
     Router: l3_rows.ROUTER,
     FloatingIp: rows.DHCP,
     SubnetPool: rows.DHCP,
+    PortForwarding: rows.DHCP,
 }
 
 
@@ -312,6 +320,8 @@ def _columns(thing: Thing, draft: Draft) -> rows.Columns:
         return l3_rows.floating_columns(thing)
     if isinstance(thing, SubnetPool):
         return subnetpool_rows.columns(thing)
+    if isinstance(thing, PortForwarding):
+        return portforwarding_rows.columns(thing)
     columns = rows.port_columns(thing, draft.subnets_of(thing.network_id))
     return {**columns, **l3_rows.switch_port_columns(thing)}
 
