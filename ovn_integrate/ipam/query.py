@@ -20,7 +20,7 @@ Pairs = Sequence[tuple[str, str]]
 
 _TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 _FIXED_IPS = ("ip_address", "ip_address_substr", "subnet_id")
-_UNSORTED = frozenset({"tags", "fixed_ips", "subnets"})
+_UNSORTED = frozenset({"tags", "security_groups", "fixed_ips", "subnets"})
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,14 @@ def parse(resource: Resource, pairs: Pairs) -> Query:
 def matches(query: Query, thing: Thing) -> bool:
     """Whether a thing passes all filters but those on fixed ips."""
     return all(
-        model.value(thing, name) in values for name, values in query.filters.items()
+        _passes(model.value(thing, name), values) for name, values in query.filters.items()
     ) and _tags_match(query.tags, frozenset(thing.tags))
+
+
+def _passes(found: Any, values: Sequence[Any]) -> bool:
+    if isinstance(found, tuple):
+        return any(one in values for one in found)
+    return found in values
 
 
 def ordered(query: Query, things: Iterable[K], missing: Callable[[str], Exception]) -> list[K]:

@@ -311,6 +311,22 @@ def test_ports_are_in_the_port_groups_of_their_groups(neutron: Api, nb: OvsdbSer
     assert acls(nb) == {}
 
 
+def test_ports_are_found_by_their_groups(neutron: Api) -> None:
+    network = neutron.create("network")["id"]
+    one, two = (neutron.create("security_group", name=name)["id"] for name in "ab")
+    for name, groups in (("none", []), ("one", [one]), ("both", [one, two])):
+        neutron.create("port", network_id=network, name=name, security_groups=groups)
+
+    def found(query: str) -> list[str]:
+        ports = neutron.call(200, "GET", f"ports?{query}&sort_key=name&sort_dir=asc")["ports"]
+        return [port["name"] for port in ports]
+
+    assert found(f"security_groups={one}") == ["both", "one"]
+    assert found(f"security_groups={two}&network_id={network}") == ["both"]
+    assert found(f"security_groups={two}&security_groups={one}&name=one") == ["one"]
+    assert found(f"security_groups={network}") == []
+
+
 def test_a_group_that_goes_takes_the_rules_that_name_it(neutron: Api, nb: OvsdbServer) -> None:
     web, db = (neutron.create("security_group", name=name) for name in ("web", "db"))
     neutron.rule(db, remote_group_id=web["id"], protocol="tcp")
