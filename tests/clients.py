@@ -36,6 +36,18 @@ def _install_neutron(folder: Path, source: Path) -> None:
     (packages / "python3_shim.pth").write_text("import python3_shim\n")
 
 
+def openstack() -> Path:
+    """A folder with ``bin/openstack`` of python-openstackclient, ``bin/python`` with openstacksdk,
+    and ``session.py`` (see there)."""
+    return _environment("openstackclient", _DATA / "openstackclient", _install_openstack)
+
+
+def _install_openstack(folder: Path, source: Path) -> None:
+    pip = (str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, "--no-deps", "-r", str(source / "requirements.txt"))
+    shutil.copy(source / "session.py", folder)
+
+
 def _environment(name: str, source: Path, install: Callable[[Path, Path], None]) -> Path:
     """A virtual environment, made again when its source or the Python differs."""
     digest = hashlib.sha256(sys.version.encode())
