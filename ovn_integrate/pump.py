@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -58,11 +59,19 @@ class _HalfWritten(BaseException):
         self.error = error
 
 
+def _nobody(changes: int, seconds: float) -> None:
+    pass
+
+
 class Pump:
     """Owns a session; any thread may change, wait on or read the database through it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, committed: Callable[[int, float], None] = _nobody) -> None:
+        """:param committed: told of each transaction that wrote something: how many changes it
+        carried, and the seconds that it took.
+        """
         self.session = session
+        self._committed = committed
         self._jobs: list[_Job[Any]] = []
         self._watches: list[_Watch] = []
         self._queue = threading.Lock()
@@ -179,7 +188,11 @@ class Pump:
             return [(job, _attempt(job, change)) for job in batch]
 
         comment = ", ".join(dict.fromkeys(job.comment for job in batch))
-        return self.session.transact(together, comment).value
+        begun = time.perf_counter()
+        result = self.session.transact(together, comment)
+        if result.changed:
+            self._committed(len(batch), time.perf_counter() - begun)
+        return result.value
 
     def _reject(self, batch: list[_Job[Any]], error: Rejected) -> None:
         """The server refuses a group as a whole: find the culprit by committing one by one."""

@@ -55,9 +55,19 @@ class Store:
     It serves from a replica; while there is no connection it refuses with DatabaseUnavailable.
     """
 
-    def __init__(self, remote: str, *, timeout: float = ovsdb.TIMEOUT) -> None:
-        """:param timeout: seconds that a change may take."""
+    def __init__(
+        self,
+        remote: str,
+        *,
+        timeout: float = ovsdb.TIMEOUT,
+        committed: Callable[[int, float], None] | None = None,
+    ) -> None:
+        """
+        :param timeout: seconds that a change may take.
+        :param committed: see :class:`Pump`.
+        """
         self._remote = remote
+        self._committed = committed
         self._timeout = timeout
         self._index = Index()
         self._pump: Pump | None = None
@@ -114,6 +124,17 @@ class Store:
             # Another server made the one row of a name a moment ago: now it is known here too.
             return pump.transact(change, comment)
 
+    def check(self, timeout: float) -> None:
+        """See that NB is connected and answers within so many seconds, between two changes.
+
+        :raises DatabaseUnavailable: it is not so.
+        """
+        pump = self._connected()
+        if not pump.session.connected:
+            raise self._away()
+        if not pump.wait_until(pump.session.echo(), timeout=timeout):
+            raise DatabaseUnavailable(self._remote, f"gave no answer within {timeout:g} s")
+
     def _connected(self) -> Pump:
         if self._pump is None:
             raise self._away()
@@ -142,7 +163,7 @@ class Store:
                 self._stopping.wait(_RETRY)
             else:
                 session.timeout = self._timeout
-                self._pump = Pump(session)
+                self._pump = Pump(session, *filter(None, [self._committed]))
                 self._pump.start()
                 self._ready.set()
                 log.info("serving from %s", self._remote)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ovs.db.idl
+import ovs.jsonrpc
 import ovs.poller
 
 from ovn_integrate.errors import Conflict, DatabaseUnavailable
@@ -106,6 +107,25 @@ class Session:
     def connected(self) -> bool:
         """Whether the replica is live: connected, and to the leader where there is a cluster."""
         return bool(self._idl._session.is_connected()) and self._synced()
+
+    def echo(self) -> Callable[[], bool]:
+        """A predicate to wait for: that the server answers now (RFC 7047 4.1.11).
+
+        A server that froze stays connected, on a Unix socket for ever. All that it sent before its
+        answer has been taken in by then, as one connection keeps the order.
+        """
+        heard: list[int] = []
+
+        def answered() -> bool:
+            if not self.connected:
+                return False
+            connection = self._idl._session
+            heard.append(connection.rpc.get_received_bytes())
+            if len(heard) == 1:
+                connection.send(ovs.jsonrpc.Message.create_request("echo", []))
+            return heard[-1] != heard[0]
+
+        return answered
 
     def table(self, name: str) -> Any:
         return self._idl.tables[name]

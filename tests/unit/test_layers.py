@@ -36,6 +36,7 @@ IMPORTERS = {
     "psutil": {"host/interfaces.py"},
     "pyroute2": {"netlink.py"},
     "subprocess": {"runner.py"},
+    "prometheus_client": {"ipam/metrics.py"},
     "gunicorn": {"web.py"},
     "requests": {"driver/neutron.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
