@@ -21,11 +21,13 @@ LEVELS = {
     "ovsdb": 2,
     "pump": 3,
     "servers": 3,
+    "init": 3,
     "web": 3,
     "host": 4,
     "driver": 5,
     "ipam": 5,
     "bringup": 6,
+    "container": 6,
     "cli": 7,
     "__main__": 8,
 }
