@@ -119,13 +119,16 @@ class Member(OvsdbServer):
 
 
 def make_cluster(folder: Path, kind: str, size: int = 3) -> list[Member]:
-    """Starts the servers of a raft cluster, which elect a leader then."""
+    """Starts a raft cluster, all of whose servers have joined it when this returns."""
     members: list[Member] = []
     for number in range(size):
         own = folder / f"{kind}{number}"
         own.mkdir()
         members.append(Member(own, kind, number, members[0].address if members else ""))
         members[-1].start()
+    for member in members:
+        # Until then the first one is all of the cluster, and without it there is none.
+        _run("ovsdb-client", "--timeout=10", "wait", member.remote, member.database, "connected")
     return members
 
 
