@@ -38,6 +38,7 @@ IMPORTERS = {
     "subprocess": {"runner.py"},
     "gunicorn": {"web.py"},
     "requests": {"driver/neutron.py"},
+    "urllib3": {"driver/failover.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
     "tabulate": {"cli/output.py"},
     "yaml": {"cli/output.py"},
