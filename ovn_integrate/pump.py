@@ -28,10 +28,17 @@ _IDLE = 5.0
 
 
 class _Job(Generic[T]):
-    def __init__(self, change: Callable[[Change], T], comment: str) -> None:
+    def __init__(self, change: Callable[[Change], T], comment: str, limit: float) -> None:
         self.change = change
         self.comment = comment
+        self.deadline = time.monotonic() + limit
         self.future: Future[T] = Future()
+
+    def attempt(self, change: Change) -> T:
+        """:raises DatabaseUnavailable: nobody waits for it any more, so it must not be done."""
+        if time.monotonic() > self.deadline:
+            raise DatabaseUnavailable("change", "its time is over", "try again")
+        return self.change(change)
 
 
 class _Watch:
@@ -105,11 +112,12 @@ class Pump:
 
         :raises Error: what ``change`` raised, or what :meth:`Session.transact` raises.
         """
-        job = _Job(change, comment)
+        limit = self.session.timeout if timeout is None else timeout
+        # The session's own deadline comes first and has the better message.
+        job = _Job(change, comment, limit + 1)
         with self._queue:
             self._jobs.append(job)
         self._wake()
-        limit = self.session.timeout if timeout is None else timeout
         return self._outcome(job.future, limit)
 
     def wait_until(self, predicate: Callable[[], T], *, timeout: float) -> T | None:
@@ -131,9 +139,9 @@ class Pump:
 
     def _outcome(self, future: Future[T], limit: float) -> T:
         try:
-            # The session's own deadline comes first and has the better message.
             return future.result(limit + 1)
         except FutureTimeout:
+            future.cancel()
             raise DatabaseUnavailable(
                 self.session.remote, f"did not take the change within {limit:g} s", "try again"
             ) from None
@@ -147,7 +155,8 @@ class Pump:
             with suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
             with self._queue:
-                batch, self._jobs = self._jobs, []
+                jobs, self._jobs = self._jobs, []
+            batch = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             if batch:
                 self._commit(batch)
             else:
@@ -206,7 +215,7 @@ class Pump:
 def _attempt(job: _Job[Any], change: Change) -> Any:
     writes = change.writes
     try:
-        return job.change(change)
+        return job.attempt(change)
     except Exception as error:  # a bug in one request must not end the thread that all need
         if change.writes != writes:
             raise _HalfWritten(job, error) from error

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
@@ -17,6 +20,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam import bodies, convert, documents, query
 from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.draft import Request
 from ovn_integrate.ipam.faults import HTTPBadRequest, HTTPNotFound
 from ovn_integrate.ipam.service import Service
 
@@ -103,7 +107,7 @@ class _Members:
     def create(self, collection: str) -> Response:
         resource = RESOURCES[collection]
         wanted, bulk = bodies.creations(resource, bodies.decode(request.get_data()))
-        made = self._service.create(resource, wanted)
+        made = self._service.create(resource, wanted, _request())
         return _answer({resource.plural: made} if bulk else {resource.name: made[0]}, 201)
 
     def nobody(self, collection: str) -> Response:
@@ -156,6 +160,29 @@ class _Members:
     def remove_tag(self, collection: str, id: str, tag: str) -> Response:
         self._service.remove_tag(RESOURCES[collection], id, tag)
         return _nothing()
+
+
+def _request() -> Request | None:
+    """Which creation it is, where its client may send it to several servers.
+
+    Reference: draft-ietf-httpapi-idempotency-key-header.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    id = uuid.uuid5(uuid.NAMESPACE_OID, f"{request.path} {key}")
+    return Request(id, partial(_hung_up, request.environ.get("gunicorn.socket")))
+
+
+def _hung_up(connection: socket.socket | None) -> bool:
+    if connection is None:
+        return False
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _add_documents(app: Flask) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from ovn_integrate.errors import NotFound
 from ovn_integrate.ipam import (
     floatingips,
     networks,
@@ -17,7 +18,7 @@ from ovn_integrate.ipam import (
     subnets,
 )
 from ovn_integrate.ipam.bodies import Resource
-from ovn_integrate.ipam.draft import Draft
+from ovn_integrate.ipam.draft import Draft, Request
 from ovn_integrate.ipam.faults import (
     FloatingIPNotFound,
     NetworkNotFound,
@@ -36,6 +37,8 @@ from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.store import Store
+
+T = TypeVar("T")
 
 Body = dict[str, Any]
 
@@ -68,15 +71,26 @@ class Service:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def create(self, resource: Resource, wanted: Sequence[Mapping[str, Any]]) -> list[Body]:
-        """Create things, all or none."""
+    def create(
+        self,
+        resource: Resource,
+        wanted: Sequence[Mapping[str, Any]],
+        request: Request | None = None,
+    ) -> list[Body]:
+        """Create things, all or none.
+
+        :param request: which request it is, where it may have come to another server too.
+        """
         rules = _RULES[resource.kind]
 
         def plan(draft: Draft) -> list[Body]:
-            things = [rules.create(draft, attributes) for attributes in wanted]
+            made = [draft.made(resource.kind, number) for number in range(len(wanted))]
+            things = [one for one in made if one is not None] or [
+                rules.create(draft, attributes) for attributes in wanted
+            ]
             return [_drafted(thing, draft) for thing in things]
 
-        return self._store.change(plan, f"create {resource.name}")
+        return self._store.change(plan, f"create {resource.name}", request)
 
     def update(self, resource: Resource, id: str, attributes: Mapping[str, Any]) -> Body:
         rules = _RULES[resource.kind]
@@ -93,13 +107,13 @@ class Service:
 
     def disconnect(self, router_id: str, wish: routers.Interface) -> Body:
         """Take an interface from a router."""
-        return self._store.change(
-            lambda draft: routers.disconnect(draft, router_id, wish), "remove router interface"
-        )
+        plan = _Removal(lambda draft: routers.disconnect(draft, router_id, wish))
+        return self._store.change(plan, "remove router interface")
 
     def delete(self, resource: Resource, id: str) -> None:
         rules = _RULES[resource.kind]
-        self._store.change(lambda draft: rules.delete(draft, id), f"delete {resource.name}")
+        plan = _Removal(lambda draft: rules.delete(draft, id))
+        self._store.change(plan, f"delete {resource.name}")
 
     def show(self, resource: Resource, id: str) -> Body:
         return self._store.read(lambda index: _shown(_named(resource, index, id), index))
@@ -141,7 +155,8 @@ class Service:
                 raise TagNotFound(tag=tag)
             return tuple(one for one in tags if one != tag)
 
-        self._retag(resource, id, without)
+        plan = _Removal(lambda draft: _retagged(resource, draft, id, without))
+        self._store.change(plan, f"tag {resource.name}")
 
     def _retag(
         self,
@@ -149,15 +164,40 @@ class Service:
         id: str,
         retag: Callable[[tuple[str, ...]], tuple[str, ...]],
     ) -> list[str]:
-        def plan(draft: Draft) -> list[str]:
-            old = _in_draft(resource, draft, id)
-            tags = retag(old.tags)
-            if tags != old.tags:
-                revision = old.revision_number + 1
-                draft.put(replace(old, tags=tags, updated_at=now(), revision_number=revision))
-            return list(tags)
+        return self._store.change(
+            lambda draft: _retagged(resource, draft, id, retag), f"tag {resource.name}"
+        )
 
-        return self._store.change(plan, f"tag {resource.name}")
+
+class _Removal(Generic[T]):
+    """A plan to remove something, which need not be there any more when it is made again: an
+    attempt whose answer was lost may have removed it."""
+
+    def __init__(self, plan: Callable[[Draft], T]) -> None:
+        self._plan = plan
+        self._planned: list[T] = []
+
+    def __call__(self, draft: Draft) -> T:
+        try:
+            self._planned.append(self._plan(draft))
+        except NotFound:
+            if not self._planned:
+                raise
+        return self._planned[-1]
+
+
+def _retagged(
+    resource: Resource,
+    draft: Draft,
+    id: str,
+    retag: Callable[[tuple[str, ...]], tuple[str, ...]],
+) -> list[str]:
+    old = _in_draft(resource, draft, id)
+    tags = retag(old.tags)
+    if tags != old.tags:
+        revision = old.revision_number + 1
+        draft.put(replace(old, tags=tags, updated_at=now(), revision_number=revision))
+    return list(tags)
 
 
 def _in_draft(resource: Resource, draft: Draft, id: str) -> Thing:

@@ -15,12 +15,20 @@ import ovs.poller
 
 from ovn_integrate.errors import Conflict, DatabaseUnavailable
 from ovn_integrate.ovsdb.change import Change, Result, Row
-from ovn_integrate.ovsdb.schema import TIMEOUT, get_schema, reach_hint
+from ovn_integrate.ovsdb.schema import TIMEOUT, get_schema, reach_hint, split_remotes
 
 T = TypeVar("T")
 
 Tables = Mapping[str, Sequence[str]]
 Notice = Callable[[str, Row, Any], None]
+
+
+# Milliseconds. The ovs package waits 1 s, 2 s, 4 s, 8 s between attempts, and while a cluster
+# elects a leader each server that is asked costs one: a change's deadline would be over.
+_SHORTEST_BACKOFF, _LONGEST_BACKOFF = 250, 1000
+# Half of the time after which a silent server of several is given up for another one. A server
+# that puts together a large replica is silent for long.
+_PROBE, _PROBE_WHILE_LOADING = 1500, 15000
 
 
 class Rejected(Conflict):
@@ -54,6 +62,7 @@ class Session:
         self.remote = remote
         self.timeout = timeout
         self.lock = threading.RLock()
+        self._several = len(split_remotes(remote)) > 1
 
     @classmethod
     def open(
@@ -86,6 +95,9 @@ class Session:
             helper.register_columns(table, columns, list((unread or {}).get(table, ())))
         idl = _Idl(remote, helper)
         idl.notice = notice
+        connection = idl._session.reconnect
+        # Set as attributes: set_backoff() allows nothing below 1 s.
+        connection.min_backoff, connection.max_backoff = _SHORTEST_BACKOFF, _LONGEST_BACKOFF
         session = cls(idl, remote, timeout)
         try:
             session._run_until(session._synced, deadline)
@@ -162,6 +174,9 @@ class Session:
         deadline = self._deadline(timeout)
         while True:
             self._run_until(self._synced, deadline)
+            if time.monotonic() > deadline:
+                # Its process was stopped meanwhile: whoever asked for it has gone elsewhere.
+                raise DatabaseUnavailable(self.remote, "the deadline is over", "try again")
             transaction, result, seqno = self._put_together(change, comment)
             if transaction is None:
                 return result
@@ -196,6 +211,8 @@ class Session:
             # One Idl.run() takes at most 50 messages, so go on until nothing changes.
             while self._idl.run():
                 pass
+            if self._several:
+                self._probe()
 
     def block(self, timeout: float, wake: int | None = None) -> None:
         """Wait until the server sends something, ``wake`` becomes readable, or time is up."""
@@ -206,6 +223,11 @@ class Session:
             poller.fd_wait(wake, ovs.poller.POLLIN)
         poller.timer_wait(max(1, int(timeout * 1000)))
         poller.block()
+
+    def _probe(self) -> None:
+        loading = self._idl.state > self._idl.IDL_S_SERVER_MONITOR_REQUESTED and not self._synced()
+        interval = _PROBE_WHILE_LOADING if loading else _PROBE
+        self._idl._session.reconnect.set_probe_interval(interval)
 
     def _put_together(
         self, change: Callable[[Change], T], comment: str

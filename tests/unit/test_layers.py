@@ -41,6 +41,7 @@ IMPORTERS = {
     "prometheus_client": {"ipam/metrics.py"},
     "gunicorn": {"web.py"},
     "requests": {"driver/neutron.py"},
+    "urllib3": {"driver/failover.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
     "tabulate": {"cli/output.py"},
     "yaml": {"cli/output.py"},
