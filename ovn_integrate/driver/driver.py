@@ -192,9 +192,11 @@ class Driver:
         """Without a gateway Docker adds its own way out (``docker_gwbridge``) and publishes ports
         there, unless the network shall have none. With one it leaves both to the driver.
         """
-        who = _who(body)
+        who, client = _who(body), self._client()
+        network = self._networks.recent(client, body.network_id)
+        if network.closed:
+            self._endpoints.close(client, who)
         link = self._endpoints.join(self._client, who)
-        network = self._networks.recent(self._client(), body.network_id)
         return {
             "InterfaceName": {"SrcName": link, "DstPrefix": "eth"},
             "Gateway": self._way_out(who) if network.gateway == options.OVN else "",

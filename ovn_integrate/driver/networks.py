@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 
 _UNDO = 5.0  # seconds
 
-AGE = 1.0
-"""Seconds for which nothing of a network is asked again, where what others change of it counts."""
-
 
 class Networks:
     """Docker networks by their NetworkID. Holds only what it can read again from Neutron.
@@ -51,12 +48,12 @@ class Networks:
         return known[0] if known is not None else self.look(client, network_id)
 
     def recent(self, client: Client, network_id: str) -> Network:
-        """The same, as it was at most ``AGE`` seconds ago.
+        """The same, as it was at most ``closing.AGE`` seconds ago.
 
         :raises NetworkNotFound: there is none.
         """
         known = self._known.get(network_id)
-        if known is not None and time.monotonic() - known[1] < AGE:
+        if known is not None and time.monotonic() - known[1] < closing.AGE:
             return known[0]
         return self.look(client, network_id)
 
