@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ovn_integrate.errors import Invalid
+
 NB_PORT = 6641
 SB_PORT = 6642
 IPAM_PORT = 9696
@@ -96,5 +98,17 @@ def plugin_socket() -> Path:
 
 
 def docker_socket() -> Path:
-    """The API socket of the host's Docker engine."""
-    return Path("/run/docker.sock")
+    """The API socket of the host's Docker engine, which ``DOCKER_HOST`` may name as in docker(1).
+
+    :raises Invalid: it names what is no Unix socket: another host's engine knows nothing of the
+        endpoints here.
+    """
+    named = os.environ.get("DOCKER_HOST") or "unix:///run/docker.sock"
+    scheme, _, path = named.partition("://")
+    if scheme != "unix" or not path.startswith("/"):
+        raise Invalid(
+            f"DOCKER_HOST={named}",
+            "is no Unix socket of this host's engine",
+            "unix:///run/docker.sock, or none",
+        )
+    return Path(path)

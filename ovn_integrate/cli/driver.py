@@ -60,6 +60,7 @@ def start(
     form: str,
 ) -> None:
     """Serve Docker until SIGTERM, or in the background with --detach."""
+    paths.docker_socket()  # an engine that cannot be asked is to be known at once
     running = servers.pid("driver")
     if running:
         words = f"Docker driver: already running (pid {running})"

@@ -78,9 +78,7 @@ def create(driver: Driver, calls: Calls | None = None) -> Application:
         return _answer(driver, running, name, request.get_data(cache=False))
 
     app.add_url_rule("/<name>", view_func=call, methods=["POST"])
-    app.add_url_rule(
-        PATH, "calls", lambda: _json(200, {"ids": sorted(running.ids())}), methods=["GET"]
-    )
+    app.add_url_rule(PATH, "calls", lambda: _json(200, running.told()), methods=["GET"])
     app.register_error_handler(HTTPException, _refused)
     return app
 

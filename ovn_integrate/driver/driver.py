@@ -20,7 +20,7 @@ from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.gc import Collector
 from ovn_integrate.driver.ipam import Ipam
 from ovn_integrate.driver.links import Links
-from ovn_integrate.driver.model import Place, Pool
+from ovn_integrate.driver.model import Network, Place, Pool
 from ovn_integrate.driver.names import Names
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
@@ -43,6 +43,7 @@ _NEUTRON = 20.0
 _PING = 3.0
 
 _LEAST_IPV6_MTU = 1280  # RFC 8200
+_NEXT_HOP = 0  # moby daemon/libnetwork/types, RouteType
 
 
 class Driver:
@@ -215,17 +216,33 @@ class Driver:
         """Without a gateway Docker adds its own way out (``docker_gwbridge``) and publishes ports
         there, unless the network shall have none. With one it leaves both to the driver.
         """
-        who = _who(body)
+        who, client = _who(body), self._client()
+        network = self._networks.recent(client, body.network_id)
+        if network.closed:
+            self._endpoints.close(client, who)
         link = self._endpoints.join(self._client, who)
-        kind = self._gateway(body.network_id)
         return {
             "InterfaceName": {"SrcName": link, "DstPrefix": "eth"},
-            "Gateway": self._way_out(who) if kind == options.OVN else "",
+            "Gateway": self._way_out(who) if network.gateway == options.OVN else "",
             # Floating IPs are of IPv4 alone, and so is the way out.
             "GatewayIPv6": "",
-            "StaticRoutes": [],
-            "DisableGatewayService": kind == options.NONE,
+            "StaticRoutes": self._routes(who, network),
+            "DisableGatewayService": network.gateway == options.NONE,
         }
+
+    def _routes(self, who: Identity, network: Network) -> list[dict[str, Any]]:
+        """The routes of the subnets on which an endpoint has an address."""
+        routed = [one for one in network.subnets if one.routes]
+        if not routed:
+            return []
+        fixed = self._endpoints.port(self._client(), who)["fixed_ips"]
+        on = {one["subnet_id"] for one in fixed}
+        return [
+            {"Destination": destination, "RouteType": _NEXT_HOP, "NextHop": hop}
+            for subnet in routed
+            if subnet.id in on
+            for destination, hop in subnet.routes
+        ]
 
     def _way_out(self, who: Identity) -> str:
         client = self._client()
@@ -264,8 +281,10 @@ class Driver:
         """For what needs no doing, and must not fail: discovery."""
         return {}
 
-    def _client(self, seconds: float = _NEUTRON) -> Client:
+    def _client(self, seconds: float | None = None) -> Client:
         """A client of the servers that are set now, with a deadline.
+
+        :param seconds: until then; None for what a call of Docker may take.
 
         :raises NotConfigured: none is set.
         """
@@ -274,7 +293,7 @@ class Driver:
         with self._connecting:
             if self._neutron.urls != now.ipam_urls:
                 self._neutron = Client(now.ipam_urls)
-            return self._neutron.within(seconds)
+            return self._neutron.within(_NEUTRON if seconds is None else seconds)
 
     def _host(self) -> str:
         now = self._links.settings()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
@@ -34,7 +35,8 @@ class Networks:
 
     def __init__(self) -> None:
         self.groups = Groups()
-        self._known: dict[str, Network] = {}
+        # Each with when it was asked for.
+        self._known: dict[str, tuple[Network, float]] = {}
         self._lock = threading.Lock()
 
     def get(self, client: Client, network_id: str) -> Network:
@@ -43,7 +45,17 @@ class Networks:
         :raises NetworkNotFound: there is none.
         """
         known = self._known.get(network_id)
-        return known if known is not None else self.look(client, network_id)
+        return known[0] if known is not None else self.look(client, network_id)
+
+    def recent(self, client: Client, network_id: str) -> Network:
+        """The same, as it was at most ``closing.AGE`` seconds ago.
+
+        :raises NetworkNotFound: there is none.
+        """
+        known = self._known.get(network_id)
+        if known is not None and time.monotonic() - known[1] < closing.AGE:
+            return known[0]
+        return self.look(client, network_id)
 
     def look(self, client: Client, network_id: str) -> Network:
         """The same, asked of Neutron anew.
@@ -53,9 +65,10 @@ class Networks:
 
         :raises NetworkNotFound: there is none.
         """
-        self.forget(network_id)
+        asked = time.monotonic()
         found = _tagged(client, network_id) or _named(client, network_id)
         if found is None:
+            self.forget(network_id)
             raise NetworkNotFound(
                 f"network {network_id[:12]}",
                 "has no logical network",
@@ -64,7 +77,7 @@ class Networks:
             )
         network = _network(found, _subnets(client, found["id"]), network_id)
         with self._lock:
-            self._known[network_id] = network
+            self._known[network_id] = network, asked
         return network
 
     def forget(self, network_id: str) -> None:
@@ -350,6 +363,7 @@ def _subnets(client: Client, id: str) -> tuple[Subnet, ...]:
             one["id"],
             ip_network(one["cidr"]),
             ip_address(one["gateway_ip"]) if one["gateway_ip"] else None,
+            tuple((route["destination"], route["nexthop"]) for route in one["host_routes"]),
         )
         for one in found
     )

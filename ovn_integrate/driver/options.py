@@ -19,6 +19,7 @@ INTERNAL = "com.docker.network.internal"
 PORTMAP = "com.docker.network.portmap"
 MTU = "com.docker.network.driver.mtu"
 MAC = "com.docker.network.endpoint.macaddress"
+INTERFACE = "com.docker.network.endpoint.ifname"
 REQUEST_GATEWAY = "com.docker.network.gateway"
 REQUEST_TYPE = "RequestAddressType"
 
@@ -132,9 +133,16 @@ def parse_port(options: dict[str, Any]) -> str | None:
     """The logical port, by id or name, that an endpoint shall have; None to have one made.
 
     :param options: out of the body of CreateEndpoint.
-    :raises Invalid: one of ours is unknown.
+    :raises Invalid: one of ours is unknown, or one of Docker's cannot be had.
     """
     _refuse_unknown(options, PORT, GROUP)
+    if options.get(INTERFACE):
+        # Docker hands it to the driver and then names the link itself (28.0 and later).
+        raise Invalid(
+            f"option {INTERFACE}={options[INTERFACE]}",
+            "is for Docker's own drivers: it names a link of this one ethN",
+            "leave it out",
+        )
     return str(options[PORT]) if options.get(PORT) else None
 
 
