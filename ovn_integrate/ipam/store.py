@@ -148,7 +148,7 @@ class Store:
                 log.info("serving from %s", self._remote)
                 return
 
-    def _notice(self, event: str, row: Row, _: Row | None) -> None:
+    def _notice(self, event: str, row: Row) -> None:
         if ovsdb.table_of(row) not in _UNTOLD:
             self._index.replace(row.uuid, None if event == "delete" else _thing(row))
 
