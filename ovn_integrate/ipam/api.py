@@ -98,11 +98,11 @@ class _Members:
         pairs = list(request.args.items(multi=True))
         asked = query.parse(resource, pairs)
         found, page = self._service.page(resource, asked)
-        answer: dict[str, Any] = {resource.plural: found}
+        # One after the other, as the text of a body is a fifth of its size.
+        texts = ", ".join(json.dumps(body) for body in found)
         links = query.links(asked, f"{_base()}/v2.0/{collection}", pairs, page)
-        if links is not None:
-            answer[f"{resource.plural}_links"] = links
-        return _answer(answer)
+        more = "" if links is None else f', "{resource.plural}_links": {json.dumps(links)}'
+        return _text(f'{{"{resource.plural}": [{texts}]{more}}}', 200)
 
     def create(self, collection: str) -> Response:
         resource = RESOURCES[collection]
@@ -242,7 +242,11 @@ def _document(kind: str, message: str, status: int) -> Response:
 
 
 def _answer(body: Any, status: int = 200) -> Response:
-    return Response(json.dumps(body), status, content_type="application/json")
+    return _text(json.dumps(body), status)
+
+
+def _text(text: str, status: int) -> Response:
+    return Response(text, status, content_type="application/json")
 
 
 def _nothing() -> Response:

@@ -118,20 +118,16 @@ class Service:
     def show(self, resource: Resource, id: str) -> Body:
         return self._store.read(lambda index: _shown(_named(resource, index, id), index))
 
-    def page(self, resource: Resource, asked: Query) -> tuple[list[Body], list[Thing]]:
-        """The bodies of a page, and the things that they are of."""
+    def page(self, resource: Resource, asked: Query) -> tuple[Iterator[Body], list[Thing]]:
+        """The bodies of a page, made as they are taken, and the things that they are of."""
 
-        def question(index: Index) -> tuple[list[Body], list[Thing]]:
-            found = (
-                thing
-                for thing in _candidates(resource, index, asked)
-                if query.matches(asked, thing) and _has_ips(asked, thing, index)
-            )
-            page = query.ordered(asked, found, lambda id: _MISSING[resource.kind](id=id))
-            bodies = (_shown(thing, index) for thing in page)
-            return [query.project(asked, body) for body in bodies], page
+        def question(index: Index) -> tuple[list[Thing], _Around]:
+            page = _page(resource, index, asked)
+            return page, _Around(page, index)
 
-        return self._store.read(question)
+        # Nobody else has to wait while the bodies are made: things do not change.
+        page, around = self._store.read(question)
+        return (query.project(asked, around.body(thing)) for thing in page), page
 
     def tags(self, resource: Resource, id: str) -> list[str]:
         return self._store.read(lambda index: list(_named(resource, index, id).tags))
@@ -221,10 +217,32 @@ def _drafted(thing: Thing, draft: Draft) -> Body:
 
 
 def _shown(thing: Thing, index: Index) -> Body:
-    if isinstance(thing, SecurityGroup):
-        ids = index.groups.get((SecurityRule, "security_group_id", thing.id))
-        return thing.body(index.security_rules[id] for id in ids)
-    return _body(thing, index.subnets_of)
+    return _Around([thing], index).body(thing)
+
+
+class _Around:
+    """What the bodies of things say of others."""
+
+    def __init__(self, things: Iterable[Thing], index: Index) -> None:
+        networks = {
+            thing.network_id if isinstance(thing, Port) else thing.id
+            for thing in things
+            if isinstance(thing, (Network, Port))
+        }
+        self._subnets = {id: index.subnets_of(id) for id in networks}
+        self._rules = {
+            thing.id: [
+                index.security_rules[id]
+                for id in index.groups.get((SecurityRule, "security_group_id", thing.id))
+            ]
+            for thing in things
+            if isinstance(thing, SecurityGroup)
+        }
+
+    def body(self, thing: Thing) -> Body:
+        if isinstance(thing, SecurityGroup):
+            return thing.body(self._rules[thing.id])
+        return _body(thing, self._subnets.__getitem__)
 
 
 def _body(
@@ -238,19 +256,38 @@ def _body(
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())
 
 
-def _candidates(resource: Resource, index: Index, asked: Query) -> Iterable[Thing]:
-    """The things that can match: found by a key where a filter names one, else all."""
-    table = index.table(resource.kind)
+def _page(resource: Resource, index: Index, asked: Query) -> list[Thing]:
+    table: dict[str, Thing] = index.table(resource.kind)
+
+    def wanted(id: str) -> Thing | None:
+        thing = table.get(id)
+        fits = thing and query.matches(asked, thing) and _has_ips(asked, thing, index)
+        return thing if fits else None
+
+    def missing(id: str) -> Exception:
+        return _MISSING[resource.kind](id=id)
+
+    narrow = _narrow(resource, index, asked)
+    if narrow is None and query.goes_by_id(asked):
+        return query.walked(asked, index.order(resource.kind), wanted, missing)
+    found = map(wanted, table if narrow is None else narrow)
+    return query.ordered(asked, (thing for thing in found if thing), missing)
+
+
+def _narrow(resource: Resource, index: Index, asked: Query) -> Iterable[str] | None:
+    """The ids of those that can match, found by a key where a filter names one.
+
+    :returns: None when that is all of them, or too many to sort for each page.
+    """
     if "id" in asked.filters:
-        return (table[id] for id in dict.fromkeys(asked.filters["id"]) if id in table)
+        return dict.fromkeys(asked.filters["id"])
     for attribute, values in _keyed(resource, asked):
-        ids = (
-            id
-            for value in dict.fromkeys(values)
-            for id in index.groups.get((resource.kind, attribute, value))
-        )
-        return (table[id] for id in dict.fromkeys(ids))
-    return table.values()
+        keys = [(resource.kind, attribute, value) for value in dict.fromkeys(values)]
+        count = sum(index.groups.size(key) for key in keys)
+        if query.goes_by_id(asked) and count * _BROAD > len(index.table(resource.kind)):
+            return None
+        return dict.fromkeys(id for key in keys for id in index.groups.get(key))
+    return None
 
 
 def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -263,6 +300,9 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
         if attribute in KEYED[resource.kind] and attribute in asked.filters:
             yield attribute, asked.filters[attribute]
 
+
+_BROAD = 16
+"""A page is walked to rather than sorted for where one in so many things, or more, can match."""
 
 _NARROWEST_FIRST = (
     *("mac_address", "device_id", "port_id", "cidr", "name"),

@@ -9,10 +9,12 @@ the rows of its subnets, or its Logical_Switch when it has none, serve instead.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb
@@ -184,14 +186,15 @@ class Store:
         while not self._stopping.is_set():
             self._index = Index()
             try:
-                session = Session.open(
-                    self._remote,
-                    ovsdb.NB,
-                    _TABLES,
-                    unread=_UNREAD,
-                    notice=self._notice,
-                    timeout=_FIRST_REPLICA,
-                )
+                with _kept():
+                    session = Session.open(
+                        self._remote,
+                        ovsdb.NB,
+                        _TABLES,
+                        unread=_UNREAD,
+                        notice=self._notice,
+                        timeout=_FIRST_REPLICA,
+                    )
             except DatabaseUnavailable as error:
                 if str(error) != said:
                     log.warning("%s", error)
@@ -205,9 +208,21 @@ class Store:
                 log.info("serving from %s", self._remote)
                 return
 
-    def _notice(self, event: str, row: Row, _: Row | None) -> None:
+    def _notice(self, event: str, row: Row) -> None:
         if ovsdb.table_of(row) not in _UNTOLD:
             self._index.replace(row.uuid, None if event == "delete" else _thing(row))
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """For what makes many objects that stay: without the collector, which would go over all of them
+    again and again, and out of its sight afterwards (two fifths of a start with 20,000 ports)."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _thing(row: Row) -> Thing | None:
