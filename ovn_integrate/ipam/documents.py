@@ -32,6 +32,7 @@ _EXTENSIONS = {
         "Floating IP Port Forwarding support port ranges",
         "external_port_range and internal_port_range",
     ),
+    "idempotency-key": ("Idempotency-Key", "A creation that is sent again is done once"),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
     "net-mtu": ("Network MTU", "The MTU of a network"),
     "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be changed"),

@@ -26,6 +26,7 @@ ROUTER_PORT = "Logical_Router_Port"
 NAT = "NAT"
 ROUTE = "Logical_Router_Static_Route"
 GATEWAY_CHASSIS = "Gateway_Chassis"
+BALANCER = "Load_Balancer"
 
 TABLES = {
     rows.SWITCH_PORT: [*rows.TABLES[rows.SWITCH_PORT], "type"],
@@ -33,6 +34,7 @@ TABLES = {
     ROUTER_PORT: ["name", "mac", "networks", "external_ids", "gateway_chassis"],
     NAT: ["type", "external_ip", "logical_ip", "external_mac", "logical_port", "external_ids"],
     ROUTE: ["ip_prefix", "nexthop", "external_ids"],
+    BALANCER: ["name", "vips", "protocol", "external_ids"],
     GATEWAY_CHASSIS: ["name", "chassis_name", "priority"],
 }
 # A router has a NAT row for each floating IP: replicating the set would make each one cost more.

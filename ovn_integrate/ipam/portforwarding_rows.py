@@ -17,14 +17,13 @@ from ovn_integrate.ipam import rows
 from ovn_integrate.ipam.allocate import Span
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp
+from ovn_integrate.ipam.l3_rows import BALANCER
 from ovn_integrate.ipam.model import Port
 from ovn_integrate.ipam.portforwarding_model import PortForwarding, text
 from ovn_integrate.ipam.rows import OURS, Columns
 from ovn_integrate.ipam.standard import DEFAULT_PROJECT
 from ovn_integrate.ovsdb import Change, Row
 
-BALANCER = "Load_Balancer"
-TABLES = {BALANCER: ["name", "vips", "protocol", "external_ids"]}
 COLUMN = "load_balancer"
 """Of Logical_Router and Logical_Switch."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,7 +29,9 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> PortForwarding:
         if end not in fields:
             raise _bad(f"{end}_port or {end}_port_range must be specified")
     time = now()
-    new = PortForwarding(id=str(uuid.uuid4()), created_at=time, updated_at=time, **fields)
+    new = PortForwarding(
+        id=draft.new_id(PortForwarding), created_at=time, updated_at=time, **fields
+    )
     floating = draft.floating_ip(new.floatingip_id)
     _check_ranges(new)
     _check_apart(draft, new)

@@ -7,7 +7,6 @@ Two servers must not give out one prefix. Each allocation therefore plans a coll
 from __future__ import annotations
 
 import ipaddress
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -49,7 +48,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> SubnetPool:
     fields.setdefault("default_prefixlen", fields["min_prefixlen"])
     time = now()
     pool = SubnetPool(
-        id=str(uuid.uuid4()), prefixes=prefixes, created_at=time, updated_at=time, **fields
+        id=draft.new_id(SubnetPool), prefixes=prefixes, created_at=time, updated_at=time, **fields
     )
     _check_bounds(pool)
     _check_default(draft, pool)

@@ -1,0 +1,18 @@
+"""What a row of DHCP_Options is: a subnet, or a thing that Neutron keeps in SQL alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ovn_integrate.ipam import l3_rows, portforwarding_rows, rows, subnetpool_rows
+from ovn_integrate.ipam.model import Thing
+
+
+def thing_of(row: Any) -> Thing | None:
+    """The thing of a row; None when it is none's: a ledger, or an operator's own."""
+    return (
+        rows.subnet_of_row(row)
+        or l3_rows.floating_of(row)
+        or subnetpool_rows.pool_of(row)
+        or portforwarding_rows.forwarding_of(row)
+    )
