@@ -22,12 +22,13 @@ _TIMEOUT = 60.0  # an inspection waits for the container's start
 Filters = Mapping[str, Sequence[str]]
 
 
-def get(path: str) -> Any:
+def get(path: str, timeout: float = _TIMEOUT) -> Any:
     """What the engine answers, decoded.
 
+    :param timeout: seconds for the answer.
     :raises CommandFailed: it does not, or refuses.
     """
-    with _answer(path, _TIMEOUT) as response, _failing(path):
+    with _answer(path, timeout) as response, _failing(path):
         return json.loads(response.read())
 
 
