@@ -27,13 +27,17 @@ _ETHTOOL_GTXCSUM = 0x16
 _ETHTOOL_STXCSUM = 0x17
 
 
+def index(name: str) -> int | None:
+    """The number of a link, which no other has had or will have; None when it is not there."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None
+
+
 def exists(name: str) -> bool:
     """Whether this network namespace has a link of that name."""
-    try:
-        socket.if_nametoindex(name)
-    except OSError:
-        return False
-    return True
+    return index(name) is not None
 
 
 def veths() -> list[str]:

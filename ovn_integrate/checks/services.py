@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import email.utils
-import json
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from ovn_integrate import paths, runner, servers
 from ovn_integrate.checks.facts import Facts
@@ -104,8 +102,9 @@ def _docker_networks() -> list[dict[str, Any]] | None:
     """
     if not paths.docker_socket().exists():
         return None
-    asked = urlencode({"filters": json.dumps({"driver": [DRIVER]})})
-    found: list[dict[str, Any]] = dockerd.get(f"/networks?{asked}", timeout=_PATIENCE)
+    found: list[dict[str, Any]] = dockerd.get(
+        "/networks", filters={"driver": [DRIVER]}, timeout=_PATIENCE
+    )
     return found
 
 

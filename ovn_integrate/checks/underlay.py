@@ -151,7 +151,7 @@ def _way_out(facts: Facts) -> Verdict:
 
 
 def _forwarding(_: Facts) -> Verdict:
-    if paths.FORWARDING.read_text().strip() == "1":
+    if (paths.ipv4_sysctl() / "ip_forward").read_text().strip() == "1":
         return fine("the kernel forwards")
     found = "the kernel does not forward (net.ipv4.ip_forward=0)"
     return warning(found, "sysctl -w net.ipv4.ip_forward=1")

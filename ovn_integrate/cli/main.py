@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NoReturn
 
@@ -53,13 +54,20 @@ VERBS = {
     metavar="REMOTE",
     help="The host's Open_vSwitch database.  [default: unix:$OVS_RUNDIR/db.sock]",
 )
+@click.option(
+    "--docker-host",
+    metavar="unix://PATH",
+    help="The host's Docker engine.  [default: $DOCKER_HOST, or unix:///run/docker.sock]",
+)
 @click.version_option(__version__, prog_name="ovn-integrate")
 @click.pass_obj
-def cli(app: App, verbose: bool, timeout: float, db: str | None) -> None:
+def cli(app: App, verbose: bool, timeout: float, db: str | None, docker_host: str | None) -> None:
     """Make a plain Linux host an OVN chassis, and give Docker a network driver on OVN."""
     app.verbose = verbose
     app.timeout = timeout
     app.db = db or ""
+    if docker_host:
+        os.environ["DOCKER_HOST"] = docker_host  # for what is started as well
 
 
 def run() -> NoReturn:
