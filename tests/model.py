@@ -38,6 +38,8 @@ _MACS = [f"02:00:00:00:00:0{number}" for number in range(4)]
 _PICK = st.integers(0, 1 << 16)
 _NAMES = st.text("abcé '", max_size=4)
 _HOSTS = st.integers(0, 17)
+Named = tuple[str, int, bool]
+_ADDRESSES = st.tuples(st.sampled_from(_CIDRS), _HOSTS, st.booleans())
 
 
 class MemoryStore:
@@ -72,6 +74,14 @@ class Net:
     name: str
     subnets: dict[str, Sub] = field(default_factory=dict)
     ports: dict[str, Plug] = field(default_factory=dict)
+
+    def address(self, named: Named) -> IPv4Address:
+        """One that is taken, if there is any and a taken one is meant."""
+        cidr, host, taken = named
+        found = sorted(self.taken())
+        if taken and found:
+            return found[host % len(found)]
+        return IPv4Network(cidr).network_address + host
 
     def taken(self) -> set[IPv4Address]:
         return {address for port in self.ports.values() for address in port.addresses}
@@ -115,6 +125,7 @@ class Machine(RuleBasedStateMachine):
     def net(self, pick: int) -> tuple[str, Net]:
         return list(self.nets.items())[pick % len(self.nets)]
 
+    @precondition(lambda self: len(self.nets) < 2)
     @rule(name=_NAMES)
     def create_network(self, name: str) -> None:
         status, said = self.ask("POST", "networks", {"network": {"name": name}})
@@ -189,11 +200,11 @@ class Machine(RuleBasedStateMachine):
         self.keep(net, said["port"])
 
     @precondition(lambda self: self.nets)
-    @rule(pick=_PICK, cidr=st.sampled_from(_CIDRS), host=_HOSTS, which=st.one_of(st.none(), _PICK))
-    def create_port_with(self, pick: int, cidr: str, host: int, which: int | None) -> None:
+    @rule(pick=_PICK, named=_ADDRESSES, which=st.one_of(st.none(), _PICK))
+    def create_port_with(self, pick: int, named: Named, which: int | None) -> None:
         """Of an address that is named, and perhaps of a subnet that is."""
         id, net = self.net(pick)
-        address = IPv4Network(cidr).network_address + host
+        address = net.address(named)
         wish = {"ip_address": str(address)}
         subnets = [(one, sub) for other in self.nets.values() for one, sub in other.subnets.items()]
         sub = None
@@ -212,10 +223,10 @@ class Machine(RuleBasedStateMachine):
             self.keep(net, said["port"])
 
     @precondition(lambda self: any(net.ports for net in self.nets.values()))
-    @rule(pick=_PICK, cidr=st.sampled_from(_CIDRS), host=st.one_of(st.none(), _HOSTS))
-    def move_port(self, pick: int, cidr: str, host: int | None) -> None:
+    @rule(pick=_PICK, named=st.one_of(st.none(), _ADDRESSES))
+    def move_port(self, pick: int, named: Named | None) -> None:
         net, id = self.port(pick)
-        address = None if host is None else IPv4Network(cidr).network_address + host
+        address = None if named is None else net.address(named)
         wishes = [] if address is None else [{"ip_address": str(address)}]
         status, said = self.ask("PUT", f"ports/{id}", {"port": {"fixed_ips": wishes}})
         if address is not None and not any(address in one.hosts() for one in net.subnets.values()):
