@@ -16,6 +16,9 @@ SB_PORT = 6642
 IPAM_PORT = 9696
 
 MODULES = Path("/sys/module")
+LINKS = Path("/sys/class/net")
+SNMP = Path("/proc/net/snmp")
+SNMP6 = Path("/proc/net/snmp6")
 SYSTEMD_RUNNING = Path("/run/systemd/system")
 OVS_SCRIPTS = Path("/usr/share/openvswitch/scripts")
 OVN_SCRIPTS = Path("/usr/share/ovn/scripts")

@@ -91,6 +91,14 @@ class Client:
         """
         self._call("GET", "/", "IPAM server")
 
+    def date(self) -> str:
+        """What a server says that the time is (RFC 9110, Date); empty if it does not.
+
+        :raises ServiceFailed: none answers.
+        """
+        said: str = self._answer("GET", "/").headers.get("Date", "")
+        return said
+
     def query(self, collection: str, **filters: str | Sequence[str]) -> list[Resource]:
         """The resources whose attributes have these values; a sequence means any of them."""
         answer = self._call("GET", f"/v2.0/{collection}", collection, params=filters)

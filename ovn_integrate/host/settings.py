@@ -89,20 +89,20 @@ def root(session: Any) -> Any:
 def read(session: Session) -> Settings:
     """The settings, a key with this chassis' name behind it (``KEY-CHASSIS``) going first."""
     keys: dict[str, str] = root(session).external_ids
-    chassis = keys.get(SYSTEM_ID)
-
-    def value(key: str) -> str | None:
-        return keys.get(f"{key}-{chassis}") or keys.get(key) or None
-
     return Settings(
-        system_id=chassis,
+        system_id=keys.get(SYSTEM_ID),
         ipam=_list(keys.get(IPAM)),
-        remote=value(REMOTE),
+        remote=value(keys, REMOTE),
         northbound=keys.get(NORTHBOUND),
-        encap_types=_list(value(ENCAP_TYPE)),
-        encap_ips=_list(value(TEP)),
-        bridge=value(BRIDGE) or INTEGRATION_BRIDGE,
+        encap_types=_list(value(keys, ENCAP_TYPE)),
+        encap_ips=_list(value(keys, TEP)),
+        bridge=value(keys, BRIDGE) or INTEGRATION_BRIDGE,
     )
+
+
+def value(keys: Mapping[str, str], key: str) -> str | None:
+    """What ovn-controller reads of external_ids for a key, ``KEY-CHASSIS`` going first."""
+    return keys.get(f"{key}-{keys.get(SYSTEM_ID)}") or keys.get(key) or None
 
 
 def plan(session: Session, wanted: Mapping[str, str | None]) -> list[KeyChange]:

@@ -27,6 +27,7 @@ LEVELS = {
     "driver": 5,
     "ipam": 5,
     "bringup": 6,
+    "checks": 6,
     "container": 6,
     "cli": 7,
     "__main__": 8,
