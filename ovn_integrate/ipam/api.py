@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam import bodies, convert, documents, query
-from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES
+from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
 from ovn_integrate.ipam.draft import Request
 from ovn_integrate.ipam.faults import HTTPBadRequest, HTTPNotFound
 from ovn_integrate.ipam.service import Service
@@ -100,11 +100,8 @@ class _Members:
         pairs = list(request.args.items(multi=True))
         asked = query.parse(resource, pairs)
         found, page = self._service.page(resource, asked)
-        # One after the other, as the text of a body is a fifth of its size.
-        texts = ", ".join(json.dumps(body) for body in found)
         links = query.links(asked, f"{_base()}/v2.0/{collection}", pairs, page)
-        more = "" if links is None else f', "{resource.plural}_links": {json.dumps(links)}'
-        return _text(f'{{"{resource.plural}": [{texts}]{more}}}', 200)
+        return _list(resource, found, links)
 
     def create(self, collection: str) -> Response:
         resource = RESOURCES[collection]
@@ -188,11 +185,8 @@ class _Forwardings:
         asked = query.parse(PORT_FORWARDING, pairs)
         filters = {**asked.filters, "floatingip_id": [floating_id]}
         found, page = self._service.page(PORT_FORWARDING, replace(asked, filters=filters))
-        answer: dict[str, Any] = {PORT_FORWARDING.plural: list(found)}
         links = query.links(asked, request.base_url, pairs, page)
-        if links is not None:
-            answer[f"{PORT_FORWARDING.plural}_links"] = links
-        return _answer(answer)
+        return _list(PORT_FORWARDING, found, links)
 
     def create(self, floating_id: str) -> Response:
         wanted, bulk = bodies.creations(PORT_FORWARDING, _body())
@@ -304,6 +298,13 @@ def _answer(body: Any, status: int = 200) -> Response:
 
 def _text(text: str, status: int) -> Response:
     return Response(text, status, content_type="application/json")
+
+
+def _list(resource: Resource, found: Iterable[Any], links: Any) -> Response:
+    # One after the other, as the text of a body is a fifth of its size.
+    texts = ", ".join(json.dumps(body) for body in found)
+    more = "" if links is None else f', "{resource.plural}_links": {json.dumps(links)}'
+    return _text(f'{{"{resource.plural}": [{texts}]{more}}}', 200)
 
 
 def _nothing() -> Response:

@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ovn_integrate.ipam.bodies import NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET
+from ovn_integrate.ipam.bodies import NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET, Resource
 from ovn_integrate.ipam.draft import Request
 from ovn_integrate.ipam.faults import ServiceUnavailable
 from ovn_integrate.ipam.query import Query
@@ -40,11 +41,15 @@ def network(service: Service) -> str:
     return id
 
 
+def found(service: Service, resource: Resource) -> list[dict[str, Any]]:
+    return list(service.page(resource, Query())[0])
+
+
 def test_one_port_for_one_request(service: Service, network: str, way: Proxy) -> None:
     way.lose_the_next_answer()
     port = service.create(PORT, [{"network_id": network}])[0]
     assert way.lost == 1
-    assert service.page(PORT, Query())[0] == [port]
+    assert found(service, PORT) == [port]
 
 
 def test_each_of_a_group_gets_its_own(service: Service, network: str, way: Proxy) -> None:
@@ -58,7 +63,7 @@ def test_each_of_a_group_gets_its_own(service: Service, network: str, way: Proxy
     with ThreadPoolExecutor(6) as pool:
         made = list(pool.map(create, range(6)))
     assert way.lost == 1
-    there = {port["id"]: port for port in service.page(PORT, Query())[0]}
+    there = {port["id"]: port for port in found(service, PORT)}
     assert there == {port["id"]: port for port in made}
     assert len(there) == 6
 
@@ -67,7 +72,7 @@ def test_a_bulk_of_ports(service: Service, network: str, way: Proxy) -> None:
     way.lose_the_next_answer()
     made = service.create(PORT, [{"network_id": network}] * 3)
     assert way.lost == 1
-    there = {port["id"]: port for port in service.page(PORT, Query())[0]}
+    there = {port["id"]: port for port in found(service, PORT)}
     assert there == {port["id"]: port for port in made}
 
 
@@ -78,12 +83,12 @@ def test_networks_subnets_and_groups(service: Service, network: str, way: Proxy)
         (SECURITY_GROUP, {"name": "web"}),
         (ROUTER, {"name": "r"}),
     ):
-        before = [one["id"] for one in service.page(resource, Query())[0]]
+        before = [one["id"] for one in found(service, resource)]
         lost = way.lost
         way.lose_the_next_answer()
         made = service.create(resource, [attributes])[0]
         assert way.lost == lost + 1
-        after = service.page(resource, Query())[0]
+        after = found(service, resource)
         assert [one for one in after if one["id"] not in before] == [made]
 
 
@@ -94,7 +99,7 @@ def test_what_is_deleted_was_there(service: Service, network: str, way: Proxy) -
         way.lose_the_next_answer()
         service.delete(resource, id)
         assert way.lost == lost + 1
-        assert service.page(resource, Query())[0] == []
+        assert found(service, resource) == []
 
 
 def test_a_tag_goes_once(service: Service, network: str, way: Proxy) -> None:
@@ -107,15 +112,15 @@ def test_a_tag_goes_once(service: Service, network: str, way: Proxy) -> None:
 
 def test_a_router_is_connected_once(service: Service, network: str, way: Proxy) -> None:
     router = service.create(ROUTER, [{"name": "r"}])[0]["id"]
-    subnet = service.page(SUBNET, Query())[0][0]["id"]
+    subnet = found(service, SUBNET)[0]["id"]
     way.lose_the_next_answer()
     connected = service.connect(router, Interface(subnet_id=subnet))
     assert way.lost == 1
-    assert [port["id"] for port in service.page(PORT, Query())[0]] == [connected["port_id"]]
+    assert [port["id"] for port in found(service, PORT)] == [connected["port_id"]]
     way.lose_the_next_answer()
     assert service.disconnect(router, Interface(subnet_id=subnet)) == connected
     assert way.lost == 2
-    assert service.page(PORT, Query())[0] == []
+    assert found(service, PORT) == []
 
 
 def test_what_the_client_has_from_another_server_is_not_made_again(
@@ -132,7 +137,7 @@ def test_what_the_client_has_from_another_server_is_not_made_again(
         asked.append(True)
         if len(asked) > 1:
             # It has found the port there, and deleted it.
-            for port in other.page(PORT, Query())[0]:
+            for port in found(other, PORT):
                 other.delete(PORT, port["id"])
         return len(asked) > 1
 
@@ -140,4 +145,4 @@ def test_what_the_client_has_from_another_server_is_not_made_again(
     with pytest.raises(ServiceUnavailable):
         service.create(PORT, [{"network_id": network}], Request(uuid.uuid4(), abandoned))
     assert way.lost == 1
-    assert other.page(PORT, Query())[0] == []
+    assert found(other, PORT) == []
