@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.host import interfaces
+from ovn_integrate.host import history, interfaces
 from tests.functional.daemons import SCHEMAS, OvsdbServer
 
 Verb = Callable[..., subprocess.CompletedProcess[str]]
@@ -41,8 +41,11 @@ def _verb(remote: str, *options: str) -> Verb:
 
 
 def keys(switch: OvsdbServer) -> dict[str, str]:
+    """The keys of external_ids, without the record of their changes."""
     listed = switch.ctl("--format=json", "--columns=external_ids", "list", "Open_vSwitch")
-    return dict(json.loads(listed)["data"][0][0][1])
+    found = dict(json.loads(listed)["data"][0][0][1])
+    found.pop(history.KEY, None)
+    return found
 
 
 def own_address() -> str:

@@ -40,7 +40,8 @@ IMPORTERS = {
     "requests": {"driver/neutron.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
     "tabulate": {"cli/output.py"},
-    "yaml": {"cli/output.py"},
+    "yaml": {"cli/output.py", "host/hostfile.py"},  # one writes it, the other reads it
+    "pydantic": {"driver/app.py", "driver/wire.py", "host/hostfile.py"},
 }
 
 # Where anything that can go wrong is caught: the process, a request, a job of another thread.
