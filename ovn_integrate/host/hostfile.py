@@ -94,7 +94,7 @@ def _text(value: Any) -> str:
 def _problem(error: Mapping[str, Any], name: str) -> Invalid:
     """Pydantic's error as one of ours."""
     place = [str(part) for part in error["loc"]]
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "invalid_key"):
         if place[0] == CHASSIS and place[-1] in keys.KEYS:
             where = f"{name}: {'.'.join(place)}"
             return Invalid(where, "is not read for one chassis alone", f"put it under {SETTINGS}")
@@ -102,9 +102,12 @@ def _problem(error: Mapping[str, Any], name: str) -> Invalid:
         if len(place) > 1:
             known = keys.KEYS
         return Invalid(f"{name}: {'.'.join(place)}", "is unknown", keys.nearest(place[-1], known))
+    # Behind the name that we know, pydantic says which of its types it tried.
     depth = {SETTINGS: 2, CHASSIS: 3}.get(place[0] if place else "", 1)
-    kind = keys.KEYS[place[depth - 1]].kind if len(place) >= depth > 1 else "mapping"
-    return Invalid(f"{name}: {'.'.join(place[:depth])}", "is of a wrong type", f"it is: {kind}")
+    key = keys.KEYS.get(place[depth - 1]) if len(place) >= depth > 1 else None
+    wants = key.kind if key else "text, in quotes" if "[key]" in place else "mapping"
+    where = ".".join(part for part in place[:depth] if part != "[key]")
+    return Invalid(f"{name}: {where}", "is of a wrong type", f"it is: {wants}")
 
 
 def _file() -> type[BaseModel]:

@@ -32,7 +32,8 @@ def refuse(session: Session, lines: Sequence[KeyChange], *, force: bool) -> list
         _refuse_foreign(changing, current.get(settings.SYSTEM_ID))
         _refuse_another_name(changing)
     types = _wanted(changing, settings.ENCAP_TYPE, current.get(settings.SYSTEM_ID))
-    encap.refuse_impossible(session, types)
+    if types:  # it asks Southbound, which may not be there
+        encap.refuse_impossible(session, types)
     return keys.warnings(changing, after, version) + encap.warnings(types)
 
 
