@@ -24,6 +24,20 @@ _LISTS = ("remotes", "types", "addresses", "words", "ports", "servers")
 _RANGES: dict[str, dict[str, Any]] = {"percent": {"minimum": 0, "maximum": 100}}
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's safe part, which of two values of one name would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value!r} stands there twice", key.start_mark
+                )
+            seen.update([key.value] if isinstance(key, yaml.ScalarNode) else [])
+        return super().construct_mapping(node, deep)
+
+
 def schema() -> dict[str, Any]:
     """The JSON schema of a file."""
     return {
@@ -39,7 +53,7 @@ def read(text: bytes, name: str) -> dict[str, Any]:
     :raises Invalid: with the first problem; for an unknown name the hint is the nearest known one.
     """
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise Invalid(name, f"is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):

@@ -74,3 +74,8 @@ def test_what_a_file_leaves_as_it_is_need_not_be_right() -> None:
 def test_what_is_of_a_wrong_type_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match="is of a wrong type"):
         wanted(text)
+
+
+def test_a_name_that_stands_there_twice_is_refused() -> None:
+    with pytest.raises(Invalid, match="'ovn-bridge' stands there twice"):
+        wanted("settings:\n  ovn-bridge: a\n  hostname: h\n  ovn-bridge: b\n")
