@@ -23,16 +23,21 @@ NAME_MAX = 15
 
 # linux/sockios.h, linux/ethtool.h
 _SIOCETHTOOL = 0x8946
+_ETHTOOL_GTXCSUM = 0x16
 _ETHTOOL_STXCSUM = 0x17
+
+
+def index(name: str) -> int | None:
+    """The number of a link, which no other has had or will have; None when it is not there."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None
 
 
 def exists(name: str) -> bool:
     """Whether this network namespace has a link of that name."""
-    try:
-        socket.if_nametoindex(name)
-    except OSError:
-        return False
-    return True
+    return index(name) is not None
 
 
 def veths() -> list[str]:
@@ -136,11 +141,24 @@ def checksum_offload_off(name: str) -> None:
     :raises CommandFailed: there is no such link, or it cannot.
     :raises NotPermitted: root is needed.
     """
+    _ethtool(name, _ETHTOOL_STXCSUM)
+
+
+def checksum_offload(name: str) -> bool:
+    """Whether a link leaves checksums to what sends its packets.
+
+    :raises CommandFailed: there is no such link, or it cannot tell.
+    """
+    return bool(_ethtool(name, _ETHTOOL_GTXCSUM))
+
+
+def _ethtool(name: str, command: int) -> int:
     # The ioctl takes one call and no module; ethtool over generic netlink needs several of both.
-    value = array.array("I", [_ETHTOOL_STXCSUM, 0])
+    value = array.array("I", [command, 0])
     request = struct.pack("16sP8x", name.encode(), value.buffer_info()[0])
     with _control() as control, _named(f"checksum offload of {name}"):
         fcntl.ioctl(control, _SIOCETHTOOL, request)
+    return value[1]
 
 
 def _kind(link: Any) -> str | None:

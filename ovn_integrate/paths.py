@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ovn_integrate.errors import Invalid
+
 NB_PORT = 6641
 SB_PORT = 6642
 IPAM_PORT = 9696
 
 MODULES = Path("/sys/module")
+LINKS = Path("/sys/class/net")
+SNMP = Path("/proc/net/snmp")
+SNMP6 = Path("/proc/net/snmp6")
 SYSTEMD_RUNNING = Path("/run/systemd/system")
 OVS_SCRIPTS = Path("/usr/share/openvswitch/scripts")
 OVN_SCRIPTS = Path("/usr/share/ovn/scripts")
@@ -84,11 +89,29 @@ def logfile(server: str) -> Path:
     return logdir() / f"{server}.log"
 
 
+def ipv4_sysctl() -> Path:
+    """The kernel's parameters of IPv4 in this network namespace (ip-sysctl): where /proc/sys may
+    only be read, as in Docker's managed plugins, another place of the same."""
+    return _folder("OVN_INTEGRATE_IPV4_SYSCTL", "/proc/sys/net/ipv4")
+
+
 def plugin_socket() -> Path:
     """Where Docker looks for the driver ``openvswitch`` (docker/cli docs/extend/plugin_api.md)."""
     return _folder("OVN_INTEGRATE_PLUGIN_DIR", "/run/docker/plugins") / "openvswitch.sock"
 
 
 def docker_socket() -> Path:
-    """The API socket of the host's Docker engine."""
-    return Path("/run/docker.sock")
+    """The API socket of the host's Docker engine, which ``DOCKER_HOST`` may name as in docker(1).
+
+    :raises Invalid: it names what is no Unix socket: another host's engine knows nothing of the
+        endpoints here.
+    """
+    named = os.environ.get("DOCKER_HOST") or "unix:///run/docker.sock"
+    scheme, _, path = named.partition("://")
+    if scheme != "unix" or not path.startswith("/"):
+        raise Invalid(
+            f"DOCKER_HOST={named}",
+            "is no Unix socket of this host's engine",
+            "unix:///run/docker.sock, or none",
+        )
+    return Path(path)

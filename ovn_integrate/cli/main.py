@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ VERBS = {
     "up": (f"{_CLI}.up:up", "Make this host an OVN chassis: all steps in one."),
     "down": (f"{_CLI}.up:down", "Undo what up did."),
     "show": (f"{_CLI}.show:show", "Show settings, bridge, controller and tunnels."),
+    "doctor": (f"{_CLI}.doctor:doctor", "Find what is wrong with this host."),
     "set-ipam": (f"{_CLI}.settings:set_ipam", "Say where the IPAM server and OVN central are."),
     "unset-ipam": (f"{_CLI}.settings:unset_ipam", "Forget where they are."),
     "set-tep": (f"{_CLI}.settings:set_tep", "Set this host's tunnel endpoint."),
@@ -58,13 +60,20 @@ VERBS = {
     metavar="REMOTE",
     help="The host's Open_vSwitch database.  [default: unix:$OVS_RUNDIR/db.sock]",
 )
+@click.option(
+    "--docker-host",
+    metavar="unix://PATH",
+    help="The host's Docker engine.  [default: $DOCKER_HOST, or unix:///run/docker.sock]",
+)
 @click.version_option(__version__, prog_name="ovn-integrate")
 @click.pass_obj
-def cli(app: App, verbose: bool, timeout: float, db: str | None) -> None:
+def cli(app: App, verbose: bool, timeout: float, db: str | None, docker_host: str | None) -> None:
     """Make a plain Linux host an OVN chassis, and give Docker a network driver on OVN."""
     app.verbose = verbose
     app.timeout = timeout
     app.db = db or ""
+    if docker_host:
+        os.environ["DOCKER_HOST"] = docker_host  # for what is started as well
 
 
 def run() -> NoReturn:

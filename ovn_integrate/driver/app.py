@@ -42,7 +42,7 @@ METHODS: dict[str, tuple[type[wire.Body], Method]] = {
     "NetworkDriver.CreateNetwork": (wire.CreateNetwork, Driver.create_network),
     "NetworkDriver.DeleteNetwork": (wire.NetworkBody, Driver.delete_network),
     "NetworkDriver.AllocateNetwork": (wire.AllocateNetwork, Driver.allocate_network),
-    "NetworkDriver.FreeNetwork": (wire.NetworkBody, Driver.nothing),
+    "NetworkDriver.FreeNetwork": (wire.NetworkBody, Driver.free_network),
     "NetworkDriver.CreateEndpoint": (wire.CreateEndpoint, Driver.create_endpoint),
     "NetworkDriver.DeleteEndpoint": (wire.EndpointBody, Driver.delete_endpoint),
     "NetworkDriver.EndpointOperInfo": (wire.EndpointBody, Driver.endpoint_info),
@@ -78,9 +78,7 @@ def create(driver: Driver, calls: Calls | None = None) -> Application:
         return _answer(driver, running, name, request.get_data(cache=False))
 
     app.add_url_rule("/<name>", view_func=call, methods=["POST"])
-    app.add_url_rule(
-        PATH, "calls", lambda: _json(200, {"ids": sorted(running.ids())}), methods=["GET"]
-    )
+    app.add_url_rule(PATH, "calls", lambda: _json(200, running.told()), methods=["GET"])
     app.register_error_handler(HTTPException, _refused)
     return app
 

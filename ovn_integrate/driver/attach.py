@@ -6,10 +6,10 @@ one, so that the port keeps its addresses from one container to the next.
 
 from __future__ import annotations
 
-import json
 from typing import Any
+from urllib.parse import quote
 
-from ovn_integrate.driver import engine, host_network
+from ovn_integrate.driver import dockerd, host_network
 from ovn_integrate.driver.logical import find_port
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import PORT
@@ -35,9 +35,15 @@ def attach(client: Client, container: str, name: str) -> bool:
         raise Conflict(f"container {container}", f"has another port on {where}", hint)
     if port["device_id"]:
         raise Conflict(f"port {name}", f"is attached on host {port['binding:host_id']}")
-    words = ["--driver-opt", f"{PORT}={port['id']}", *_addresses(docker_network, port)]
+    settings = {
+        "DriverOpts": {PORT: port["id"]},
+        "IPAMConfig": _addresses(docker_network, port),
+    }
     try:
-        engine.run("network", "connect", *words, docker_network["Name"], container)
+        dockerd.post(
+            f"/networks/{docker_network['Id']}/connect",
+            {"Container": container, "EndpointConfig": settings},
+        )
     except CommandFailed as error:
         if _NO_SUBNET not in error.what:
             raise
@@ -57,27 +63,24 @@ def detach(client: Client, container: str, name: str) -> bool:
     endpoint = _endpoint(container, docker_network["Name"])
     if not endpoint or endpoint != port["device_id"]:
         return False
-    engine.run("network", "disconnect", docker_network["Name"], container)
+    dockerd.post(f"/networks/{docker_network['Id']}/disconnect", {"Container": container})
     return True
 
 
 def _endpoint(container: str, docker_network: str) -> str:
     """The id of a container's endpoint on a Docker network; empty when it has none."""
     try:
-        inspected = json.loads(engine.run("container", "inspect", container))[0]
-    except CommandFailed as error:
+        inspected = dockerd.get(f"/containers/{quote(container, safe='')}/json")
+    except NotFound as error:
         raise NotFound(f"container {container}", "is not on this host", error.what) from None
     endpoint = inspected["NetworkSettings"]["Networks"].get(docker_network) or {}
     return str(endpoint.get("EndpointID") or "")
 
 
-def _addresses(docker_network: dict[str, Any], port: Resource) -> list[str]:
+def _addresses(docker_network: dict[str, Any], port: Resource) -> dict[str, str]:
     # Docker's own IPAM must be told the address, or it would choose another; without an IPAM the
     # driver's answer decides.
     if docker_network["IPAM"]["Driver"] == "null":
-        return []
-    words = []
-    for fixed in port["fixed_ips"]:
-        address = fixed["ip_address"]
-        words += ["--ip6" if ":" in address else "--ip", address]
-    return words
+        return {}
+    found = [fixed["ip_address"] for fixed in port["fixed_ips"]]
+    return {"IPv6Address" if ":" in one else "IPv4Address": one for one in found}

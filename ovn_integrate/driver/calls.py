@@ -6,7 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from ovn_integrate import paths
 from ovn_integrate.driver import wire
 
 PATH = "/calls"
@@ -24,6 +26,10 @@ class Calls:
         """The ids that some call is about now."""
         with self._lock:
             return frozenset(self._running)
+
+    def told(self) -> dict[str, Any]:
+        """What :data:`PATH` answers: the ids, and where the engine is whose calls these are."""
+        return {"ids": sorted(self.ids()), "docker": str(paths.docker_socket())}
 
     @contextmanager
     def about(self, body: wire.Body) -> Iterator[None]:

@@ -1,12 +1,24 @@
-"""Closing a logical network for a Docker network that asks for it, and opening it with the last."""
+"""Closing a logical network for a Docker network that asks for it, and opening it with the last.
+
+Endpoints that are there already, whichever host made them, are closed in with the rest. So are
+those that other hosts make at that moment: a host asks again at Join when what it knows is older
+than ``AGE``, and whatever joined with older knowledge is there at the second look.
+"""
 
 from __future__ import annotations
+
+import time
 
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.lock import locked
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.policy import Policy
+
+AGE = 1.0
+"""Seconds for which a host does not ask again whether a network is closed."""
+
+_LATER = 1.5 * AGE
 
 
 def close(client: Client, groups: Groups, id: str, network_id: str, policy: Policy) -> None:
@@ -19,6 +31,11 @@ def close(client: Client, groups: Groups, id: str, network_id: str, policy: Poli
     with locked(client, id):
         client.tag("networks", id, tags.POLICY)
         groups.establish(client, id, policy)
+    groups.admit(client, id)
+    held = tags.holders(client.show("networks", id)["tags"])
+    if len(tags.belonging(held, network_id)) < len(held):
+        time.sleep(_LATER)
+        groups.admit(client, id)
 
 
 def reopen(client: Client, groups: Groups, id: str) -> list[str]:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import engine, options, policy, routers, wire
+from ovn_integrate.driver import engine, options, policy, routers, tags, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.gc import Collector
 from ovn_integrate.driver.ipam import Ipam
 from ovn_integrate.driver.links import Links
-from ovn_integrate.driver.model import Place, Pool
+from ovn_integrate.driver.model import Network, Place, Pool
 from ovn_integrate.driver.names import Names
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
@@ -42,6 +43,7 @@ _NEUTRON = 20.0
 _PING = 3.0
 
 _LEAST_IPV6_MTU = 1280  # RFC 8200
+_NEXT_HOP = 0  # moby daemon/libnetwork/types, RouteType
 
 
 class Driver:
@@ -154,8 +156,9 @@ class Driver:
 
     def _close(self, client: Client, network_id: str) -> None:
         with ExitStack() as rest:  # what fails must not keep the rest from going
-            rest.callback(self._networks.release, client, network_id)
-            rest.callback(routers.disconnect, client, network_id)
+            rest.callback(self._networks.release, client, network_id, self._host())
+            if not tags.is_of_swarm(network_id):  # other hosts may still go out by its router
+                rest.callback(routers.disconnect, client, network_id)
             self._gateways.delete(network_id)
 
     def delete_network(self, body: wire.NetworkBody) -> Reply:
@@ -164,8 +167,30 @@ class Driver:
         return {}
 
     def allocate_network(self, body: wire.AllocateNetwork) -> Reply:
-        """Asked of a swarm's manager; what it answers are all the options that the nodes see."""
-        return {"Options": body.options}
+        """Have the logical network of a swarm before its nodes ask for it, all at the same moment.
+
+        Asked of the swarm's leader, and for each network again when there is a new one: that must
+        not fail, or the leader takes the addresses of running tasks for free. What is answered are
+        all the options that the nodes see.
+        """
+        if options.SWARM in body.options:
+            return {"Options": body.options}
+        asked = options.parse_network({options.GENERIC: body.options})
+        # Which way out a network has is said once more, and for good, to the nodes.
+        asked = replace(asked, gateway=options.DOCKER)
+        client, swarm = self._client(), Place(tags.SWARM)
+        pools, _ = _pools(body)
+        if asked.network is not None:
+            self._networks.adopt(client, body.network_id, asked, pools, swarm)
+        else:
+            self._networks.make(client, body.network_id, asked, pools, swarm)
+        made = self._networks.get(client, body.network_id)
+        return {"Options": {**body.options, options.SWARM: made.id}}
+
+    def free_network(self, body: wire.NetworkBody) -> Reply:
+        """The end of a swarm's network, told to its leader."""
+        self._networks.free(self._client(), body.network_id)
+        return {}
 
     def create_endpoint(self, body: wire.CreateEndpoint) -> Reply:
         wanted = _wanted(body.interface)
@@ -191,17 +216,33 @@ class Driver:
         """Without a gateway Docker adds its own way out (``docker_gwbridge``) and publishes ports
         there, unless the network shall have none. With one it leaves both to the driver.
         """
-        who = _who(body)
+        who, client = _who(body), self._client()
+        network = self._networks.recent(client, body.network_id)
+        if network.closed:
+            self._endpoints.close(client, who)
         link = self._endpoints.join(self._client, who)
-        kind = self._gateway(body.network_id)
         return {
             "InterfaceName": {"SrcName": link, "DstPrefix": "eth"},
-            "Gateway": self._way_out(who) if kind == options.OVN else "",
+            "Gateway": self._way_out(who) if network.gateway == options.OVN else "",
             # Floating IPs are of IPv4 alone, and so is the way out.
             "GatewayIPv6": "",
-            "StaticRoutes": [],
-            "DisableGatewayService": kind == options.NONE,
+            "StaticRoutes": self._routes(who, network),
+            "DisableGatewayService": network.gateway == options.NONE,
         }
+
+    def _routes(self, who: Identity, network: Network) -> list[dict[str, Any]]:
+        """The routes of the subnets on which an endpoint has an address."""
+        routed = [one for one in network.subnets if one.routes]
+        if not routed:
+            return []
+        fixed = self._endpoints.port(self._client(), who)["fixed_ips"]
+        on = {one["subnet_id"] for one in fixed}
+        return [
+            {"Destination": destination, "RouteType": _NEXT_HOP, "NextHop": hop}
+            for subnet in routed
+            if subnet.id in on
+            for destination, hop in subnet.routes
+        ]
 
     def _way_out(self, who: Identity) -> str:
         client = self._client()
@@ -240,8 +281,10 @@ class Driver:
         """For what needs no doing, and must not fail: discovery."""
         return {}
 
-    def _client(self, seconds: float = _NEUTRON) -> Client:
+    def _client(self, seconds: float | None = None) -> Client:
         """A client of the servers that are set now, with a deadline.
+
+        :param seconds: until then; None for what a call of Docker may take.
 
         :raises NotConfigured: none is set.
         """
@@ -250,7 +293,7 @@ class Driver:
         with self._connecting:
             if self._neutron.urls != now.ipam_urls:
                 self._neutron = Client(now.ipam_urls)
-            return self._neutron.within(seconds)
+            return self._neutron.within(_NEUTRON if seconds is None else seconds)
 
     def _host(self) -> str:
         now = self._links.settings()

@@ -83,6 +83,16 @@ class Endpoints:
             undo.pop_all()
         return names.inner(who.endpoint_id)
 
+    def close(self, client: Client, who: Identity) -> None:
+        """Have an endpoint among those of a closed network, which may have been open when it was
+        made.
+
+        :raises PortNotFound: there is no such endpoint.
+        """
+        with self._turns.of(who.endpoint_id):
+            port = self._networks.groups.enter(client, self.port(client, who))
+            self._known[who.endpoint_id] = port
+
     def leave(self, who: Identity) -> None:
         """Take the link away, if there is one."""
         with self._turns.of(who.endpoint_id):

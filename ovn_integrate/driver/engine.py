@@ -1,21 +1,17 @@
-"""What the host's Docker engine knows of networks and endpoints, asked by its own command.
+"""What the host's Docker engine knows of networks and endpoints.
 
-Never to be asked from within a plugin call: the engine serves nobody before all the containers
-that it starts at boot are started, and their starts wait for the driver.
+Never to be asked from within a plugin call, see ``dockerd``.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate import paths, runner
-from ovn_integrate.errors import CommandFailed
-
-TIMEOUT = 60.0
-"""Seconds that a command has."""
+from ovn_integrate.driver import dockerd
+from ovn_integrate.errors import CommandFailed, NotFound
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Known:
 def ask(timeout: float) -> Known:
     """What the engine that calls this host's driver knows now.
 
-    :param timeout: seconds for each of at least two questions.
+    :param timeout: seconds for each question: one, and one for each network.
     :raises CommandFailed: it does not answer.
     """
     try:
@@ -47,7 +43,7 @@ def ask(timeout: float) -> Known:
 
 
 def parse(inspected: Iterable[Mapping[str, Any]]) -> Known:
-    """What ``docker network inspect`` says of all networks.
+    """What ``GET /networks/ID`` says of all networks.
 
     An endpoint whose container is being made or has died stands there as well, under ``ep-ID``.
     """
@@ -70,34 +66,8 @@ def _reserved(network: Mapping[str, Any]) -> Iterator[str]:
         yield from (pool.get("AuxiliaryAddresses") or {}).values()
 
 
-def _networks(timeout: float) -> list[dict[str, Any]]:
-    ids = _ids(timeout)
-    while True:
-        try:
-            said = run("network", "inspect", *ids, timeout=timeout)
-            inspected: list[dict[str, Any]] = json.loads(said)
-        except ValueError as error:
-            raise CommandFailed("docker network inspect", f"printed no JSON: {error}") from error
-        except CommandFailed:
-            # One that was removed between the two questions fails the second for all.
-            now = _ids(timeout)
-            if now == ids:
-                raise
-            ids = now
-        else:
-            return inspected
-
-
-def _ids(timeout: float) -> list[str]:
-    return run("network", "ls", "--no-trunc", "--quiet", timeout=timeout).split()
-
-
-def run(*words: str, timeout: float = TIMEOUT) -> str:
-    """What the command ``docker`` prints, asked of the engine that calls this host's driver.
-
-    :raises CommandFailed: it is missing, failed, or took longer than ``timeout`` seconds.
-    """
-    # Its own socket: DOCKER_HOST or a context may lead to another host's engine, to which all
-    # endpoints of this one are unknown.
-    host = f"unix://{paths.docker_socket()}"
-    return runner.run(["docker", "--host", host, *words], timeout=timeout)
+def _networks(timeout: float) -> Iterator[dict[str, Any]]:
+    for one in dockerd.get("/networks", timeout=timeout):
+        # The list has no containers (since API 1.28); and a network may go meanwhile.
+        with suppress(NotFound):
+            yield dockerd.get(f"/networks/{one['Id']}", timeout=timeout)

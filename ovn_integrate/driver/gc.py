@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ovn_integrate import netlink, paths, servers
@@ -34,7 +35,7 @@ from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
 from ovn_integrate.driver.owners import ENDPOINTS, RESERVED
 from ovn_integrate.driver.ports import Ports
-from ovn_integrate.errors import Error
+from ovn_integrate.errors import Conflict, Error
 from ovn_integrate.host import settings
 
 log = logging.getLogger(__name__)
@@ -202,14 +203,17 @@ class Collector:
 
     def _take_off(self, stray: Stray) -> bool:
         client = self._connect()
+        host = str(self._links.settings().system_id)
         network = client.show("networks", stray.name)
         ports = client.query("ports", network_id=network["id"])
+        if tags.is_of_swarm(stray.owner):
+            ports = [one for one in ports if one.get("binding:host_id") == host]
         # Those of its router go with it.
         if tags.MADE in network["tags"] and not all(map(routers.owns, ports)):
             log.warning("network %s of a removed Docker network has ports", network["id"])
             return False
         self._gateways.delete_of(stray.owner)
-        self._networks.take_off(client, network, stray.owner)
+        self._networks.take_off(client, network, stray.owner, host)
         return True
 
 
@@ -245,10 +249,22 @@ class _CallsOfTheDriver:
         self._serves = False
 
     def ids(self) -> list[str]:
-        """:raises CommandFailed: the driver serves, but does not answer."""
+        """
+        :raises CommandFailed: the driver serves, but does not answer.
+        :raises Conflict: it serves another engine than the one that is to be asked.
+        """
         answer = servers.fetch(f"unix:{paths.plugin_socket()}", PATH)
         self._serves = answer is not None
-        return list(answer["ids"]) if answer is not None else []
+        if answer is None:
+            return []
+        mine = paths.docker_socket().resolve()
+        if Path(answer["docker"]).resolve() != mine:
+            raise Conflict(
+                f"Docker engine on {mine}",
+                f"is not the one that the driver serves, on {answer['docker']}",
+                f"--docker-host unix://{answer['docker']}",
+            )
+        return list(answer["ids"])
 
     def pause(self) -> None:
         # A worker whose master was killed is out of reach, and may still answer a call.

@@ -17,8 +17,9 @@ from typing import Any
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.lock import locked
 from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.owners import ENDPOINTS
 from ovn_integrate.driver.policy import ANY, Allow, Policy
-from ovn_integrate.errors import Error, SecurityGroupRuleExists
+from ovn_integrate.errors import Error, PortNotFound, SecurityGroupRuleExists
 
 _GROUPS = "security-groups"
 _RULES = "security-group-rules"
@@ -64,6 +65,23 @@ class Groups:
                 _let_in(client, everybody, gateway.version, remote_ip_prefix=prefix)
         for allow in policy.allow:
             self._allow(client, network_id, allow)
+
+    def admit(self, client: Client, network_id: str) -> None:
+        """Have every endpoint of a logical network, of whatever host, in the group of all."""
+        for port in client.query("ports", network_id=network_id, device_owner=ENDPOINTS):
+            with suppress(PortNotFound):
+                self.enter(client, port)
+
+    def enter(self, client: Client, port: Resource) -> Resource:
+        """Have the port of an endpoint in the group of all; the port as it is then.
+
+        :raises PortNotFound: it is gone.
+        """
+        (everybody,) = self.of(client, port["network_id"], ())
+        has = port.get("security_groups") or []
+        if everybody in has:
+            return port
+        return client.update("ports", port["id"], security_groups=[*has, everybody])
 
     def remove(self, client: Client, network_id: str) -> None:
         """Delete all groups of a logical network. To be called under its lock.

@@ -6,14 +6,13 @@ from the same place for all hosts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from ovn_integrate.driver import engine, tags
+from ovn_integrate.driver import dockerd, tags
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import NETWORK
-from ovn_integrate.errors import Conflict, NetworkInUse, NotFound
+from ovn_integrate.errors import Conflict, Invalid, NetworkInUse, NotFound
 
 DRIVER = "openvswitch"
 
@@ -30,15 +29,27 @@ def attach(
     network = client.find("networks", name)
     if here(network) is not None:
         return False
-    if docker_name in engine.run("network", "ls", "--format", "{{.Name}}").split():
+    if docker_name in [one["Name"] for one in dockerd.get("/networks")]:
         raise Conflict(
             f"docker network {docker_name}", "exists and is another", "give this one --as NAME"
         )
-    words = ["--internal"] if internal else []
-    for option in (f"{NETWORK}={network['id']}", *options):
-        words += ["--opt", option]
-    words += _ipam(network, client.query("subnets", network_id=network["id"]))
-    engine.run("network", "create", "--driver", DRIVER, *words, docker_name)
+    subnets = client.query("subnets", network_id=network["id"])
+    versions = {subnet["ip_version"] for subnet in subnets}
+    dockerd.post(
+        "/networks/create",
+        {
+            "Name": docker_name,
+            # Engines before 25 make a second one of that name without it.
+            "CheckDuplicate": True,
+            "Driver": DRIVER,
+            "Internal": internal,
+            # Engines before 28 know no network without IPv4, and pass this over.
+            "EnableIPv4": 4 in versions or not versions,
+            "EnableIPv6": 6 in versions,
+            "IPAM": _ipam(network, subnets),
+            "Options": {NETWORK: network["id"], **dict(map(_option, options))},
+        },
+    )
     return True
 
 
@@ -58,12 +69,12 @@ def detach(client: Client, name: str) -> bool:
             f"has containers: {', '.join(sorted(containers))}",
             f"docker network disconnect {found['Name']} CONTAINER",
         )
-    engine.run("network", "rm", found["Name"])
+    dockerd.delete(f"/networks/{found['Id']}")
     return True
 
 
 def get(network: Resource) -> dict[str, Any]:
-    """This host's Docker network on a logical network, as ``docker network inspect`` has it.
+    """This host's Docker network on a logical network, as ``GET /networks/ID`` has it.
 
     :raises NotFound: there is none.
     """
@@ -80,20 +91,25 @@ def get(network: Resource) -> dict[str, Any]:
 
 def here(network: Resource) -> dict[str, Any] | None:
     """The same, or None."""
-    words = ("network", "ls", "--no-trunc", "--filter", f"driver={DRIVER}", "--quiet")
-    for one in engine.run(*words).split():
-        if tags.of(one) in network["tags"] or one == network["name"]:
-            found: dict[str, Any] = json.loads(engine.run("network", "inspect", one))[0]
+    for one in dockerd.get("/networks", filters={"driver": [DRIVER]}):
+        if tags.of(one["Id"]) in network["tags"] or one["Id"] == network["name"]:
+            found: dict[str, Any] = dockerd.get(f"/networks/{one['Id']}")
             return found
     return None
 
 
-def _ipam(network: Resource, subnets: Sequence[Resource]) -> list[str]:
+def _ipam(network: Resource, subnets: Sequence[Resource]) -> dict[str, Any]:
     if not subnets:
-        return ["--ipam-driver", "null"]
-    words = ["--ipam-driver", DRIVER, "--ipam-opt", f"{NETWORK}={network['id']}"]
-    if any(subnet["ip_version"] == 6 for subnet in subnets):
-        words.append("--ipv6")
-    for subnet in subnets:
-        words += ["--subnet", subnet["cidr"]]
-    return words
+        return {"Driver": "null"}
+    return {
+        "Driver": DRIVER,
+        "Options": {NETWORK: network["id"]},
+        "Config": [{"Subnet": subnet["cidr"]} for subnet in subnets],
+    }
+
+
+def _option(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise Invalid(f"option {text!r}", "is no KEY=VALUE")
+    return key, value

@@ -37,9 +37,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Subnet:
+    """:param routes: the static routes of what is on it, each a destination and a next hop."""
+
     id: str
     cidr: Network4or6
     gateway: Address4or6 | None = None
+    routes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

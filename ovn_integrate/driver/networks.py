@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
@@ -18,7 +19,7 @@ from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.model import Network, Network4or6, Place, Pool, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import DOCKER, NETWORK, OVN, NetworkOptions
-from ovn_integrate.driver.owners import RESERVED
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ class Networks:
 
     def __init__(self) -> None:
         self.groups = Groups()
-        self._known: dict[str, Network] = {}
+        # Each with when it was asked for.
+        self._known: dict[str, tuple[Network, float]] = {}
         self._lock = threading.Lock()
 
     def get(self, client: Client, network_id: str) -> Network:
@@ -43,7 +45,17 @@ class Networks:
         :raises NetworkNotFound: there is none.
         """
         known = self._known.get(network_id)
-        return known if known is not None else self.look(client, network_id)
+        return known[0] if known is not None else self.look(client, network_id)
+
+    def recent(self, client: Client, network_id: str) -> Network:
+        """The same, as it was at most ``closing.AGE`` seconds ago.
+
+        :raises NetworkNotFound: there is none.
+        """
+        known = self._known.get(network_id)
+        if known is not None and time.monotonic() - known[1] < closing.AGE:
+            return known[0]
+        return self.look(client, network_id)
 
     def look(self, client: Client, network_id: str) -> Network:
         """The same, asked of Neutron anew.
@@ -53,9 +65,10 @@ class Networks:
 
         :raises NetworkNotFound: there is none.
         """
-        self.forget(network_id)
+        asked = time.monotonic()
         found = _tagged(client, network_id) or _named(client, network_id)
         if found is None:
+            self.forget(network_id)
             raise NetworkNotFound(
                 f"network {network_id[:12]}",
                 "has no logical network",
@@ -64,7 +77,7 @@ class Networks:
             )
         network = _network(found, _subnets(client, found["id"]), network_id)
         with self._lock:
-            self._known[network_id] = network
+            self._known[network_id] = network, asked
         return network
 
     def forget(self, network_id: str) -> None:
@@ -91,7 +104,7 @@ class Networks:
             raise Conflict(f"network {network_id[:12]}", f"is on {held['name']} already")
         _refuse_other_pools(found, _subnets(client, found["id"]), pools)
         client.tag("networks", found["id"], tags.at(network_id, place.host))
-        with self._taken_off(client, found["id"], network_id):
+        with self._taken_off(client, found["id"], network_id, place.host):
             _set_aside(client, found["id"], network_id, pools, place, made=False)
             self._hold(client, found["id"], network_id, options)
         self.look(client, network_id)
@@ -124,20 +137,36 @@ class Networks:
             self._fill(client, found, network_id, options, pools, place)
         self.look(client, network_id)
 
-    def release(self, client: Client, network_id: str) -> None:
+    def release(self, client: Client, network_id: str, host: str) -> None:
         """Take a Docker network off its logical network, which goes if it was made for Docker
-        and no other Docker network is on it.
+        and no other Docker network is on it. One of a swarm goes off it with its last host.
 
         :raises NetworkInUse: it still has ports.
         """
         self.forget(network_id)
         found = _tagged(client, network_id)
         if found is not None:
-            self.take_off(client, found, network_id)
+            self.take_off(client, found, network_id, host)
 
-    def take_off(self, client: Client, found: Resource, network_id: str) -> None:
-        """The same for a logical network that was found already, of which an id's beginning is
-        known, as :func:`tags.short` gives it."""
+    def free(self, client: Client, network_id: str) -> None:
+        """Take a network off its swarm, which has no task on it any more. Hosts that still have
+        endpoints on it leave it with the last; of the others nothing more is heard.
+        """
+        found = _tagged(client, network_id)
+        if found is None:
+            return
+        ports = client.query("ports", network_id=found["id"], device_owner=ENDPOINTS)
+        busy = {tags.at(network_id, port.get("binding:host_id") or "") for port in ports}
+        for tag in tags.places(found["tags"], network_id):
+            if tag not in busy:
+                client.untag("networks", found["id"], tag)
+        self.release(client, network_id, tags.SWARM)
+
+    def take_off(self, client: Client, found: Resource, network_id: str, host: str) -> None:
+        """The same as :meth:`release` for a logical network that was found already, of which an
+        id's beginning is known, as :func:`tags.short` gives it."""
+        if tags.is_of_swarm(network_id) and _others_stay(client, found, network_id, host):
+            return
         setaside.let_go(client, found["id"], network_id)
         if tags.gateway(found["tags"], network_id) == OVN:
             routers.disconnect(client, network_id)
@@ -178,7 +207,7 @@ class Networks:
         for pool in pools:
             if pool.cidr not in have:
                 client.create("subnets", **_subnet_body(network["id"], pool))
-        with self._taken_off(client, network["id"], network_id):
+        with self._taken_off(client, network["id"], network_id, place.host):
             _set_aside(client, network["id"], network_id, pools, place, made=True)
             self._hold(client, network["id"], network_id, options)
 
@@ -193,14 +222,14 @@ class Networks:
         client.tag("networks", id, tags.of(network_id))
 
     @contextmanager
-    def _taken_off(self, client: Client, id: str, network_id: str) -> Iterator[None]:
+    def _taken_off(self, client: Client, id: str, network_id: str, host: str) -> Iterator[None]:
         """Take a Docker network off a logical network again when what follows fails."""
         try:
             yield
         except Error:
             try:
                 brief = client.within(_UNDO)
-                self.take_off(brief, brief.show("networks", id), network_id)
+                self.take_off(brief, brief.show("networks", id), network_id, host)
             except Error as error:
                 log.warning("left behind: %s", error)
             raise
@@ -307,6 +336,17 @@ def _tagged(client: Client, network_id: str) -> Resource | None:
     return next(iter(client.query("networks", tags=tags.of(network_id))), None)
 
 
+def _others_stay(client: Client, found: Resource, network_id: str, host: str) -> bool:
+    """Take one host off a swarm's network; whether another still has it."""
+    for tag in tags.of_host(found["tags"], network_id, host):
+        client.untag("networks", found["id"], tag)
+    try:
+        left = client.show("networks", found["id"])["tags"]
+    except NetworkNotFound:
+        return False
+    return bool(tags.places(left, network_id))
+
+
 def _named(client: Client, network_id: str) -> Resource | None:
     found = client.query("networks", name=network_id)
     if len(found) > 1:
@@ -323,6 +363,7 @@ def _subnets(client: Client, id: str) -> tuple[Subnet, ...]:
             one["id"],
             ip_network(one["cidr"]),
             ip_address(one["gateway_ip"]) if one["gateway_ip"] else None,
+            tuple((route["destination"], route["nexthop"]) for route in one["host_routes"]),
         )
         for one in found
     )

@@ -19,11 +19,18 @@ INTERNAL = "com.docker.network.internal"
 PORTMAP = "com.docker.network.portmap"
 MTU = "com.docker.network.driver.mtu"
 MAC = "com.docker.network.endpoint.macaddress"
+INTERFACE = "com.docker.network.endpoint.ifname"
 REQUEST_GATEWAY = "com.docker.network.gateway"
 REQUEST_TYPE = "RequestAddressType"
 
+REQUEST_SERIAL = "com.docker.network.ipam.serial"
+
 NETWORK = "ovn.network"
 PORT = "ovn.port"
+SWARM = "ovn.swarm"
+"""What the leader of a swarm was answered when it asked for a network: the logical network's id.
+The nodes see it among the options of their network, and so does the next leader."""
+
 GATEWAY = "ovn.gateway"
 
 # The ways out of a network: Docker's own gateway bridge, a router of OVN's, or none.
@@ -82,7 +89,7 @@ def parse_network(options: dict[str, Any]) -> NetworkOptions:
     generic = options.get(GENERIC) or {}
     if not isinstance(generic, dict):
         raise Invalid(GENERIC, "is no map")
-    _refuse_unknown(generic, NETWORK, GATEWAY, ICC, ALLOW)
+    _refuse_unknown(generic, NETWORK, GATEWAY, ICC, ALLOW, SWARM)
     closed = policy.parse(_text(generic, ICC), _text(generic, ALLOW))
     gateway = _gateway(generic)
     if gateway == OVN and options.get(INTERNAL) in (True, "true"):
@@ -105,6 +112,12 @@ def is_gateway(options: dict[str, Any]) -> bool:
     return options.get(REQUEST_TYPE) == REQUEST_GATEWAY
 
 
+def is_of_swarm(options: dict[str, Any]) -> bool:
+    """Whether it is a swarm's leader that asks for an address (swarmkit's allocator; engines do
+    not give that option)."""
+    return REQUEST_SERIAL in options
+
+
 def parse_mac(options: dict[str, Any]) -> str | None:
     """The MAC address of the endpoint that RequestAddress is for; None if it is for none.
 
@@ -120,9 +133,16 @@ def parse_port(options: dict[str, Any]) -> str | None:
     """The logical port, by id or name, that an endpoint shall have; None to have one made.
 
     :param options: out of the body of CreateEndpoint.
-    :raises Invalid: one of ours is unknown.
+    :raises Invalid: one of ours is unknown, or one of Docker's cannot be had.
     """
     _refuse_unknown(options, PORT, GROUP)
+    if options.get(INTERFACE):
+        # Docker hands it to the driver and then names the link itself (28.0 and later).
+        raise Invalid(
+            f"option {INTERFACE}={options[INTERFACE]}",
+            "is for Docker's own drivers: it names a link of this one ethN",
+            "leave it out",
+        )
     return str(options[PORT]) if options.get(PORT) else None
 
 

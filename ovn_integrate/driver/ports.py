@@ -87,10 +87,13 @@ class Ports:
             "binding:host_id": "",
             "binding:profile": {},
         }
-        if port.get("security_groups"):
-            free["security_groups"] = self._networks.groups.foreign(client, port)
         try:
             left = client.update("ports", port["id"], **free)
+            has = left.get("security_groups") or []
+            # Another host may have closed the network since.
+            foreign = self._networks.groups.foreign(client, left) if has else []
+            if foreign != has:
+                client.update("ports", port["id"], security_groups=foreign)
             own_mac = (port.get("binding:profile") or {}).get(_OWN_MAC)
             if own_mac:
                 # Neutron changes that of an unbound port only.

@@ -1,4 +1,5 @@
-"""Collecting by the clock, in the process that serves Docker and beside its calls."""
+"""What goes on by the clock, in the process that serves Docker and beside its calls: collecting,
+and keeping the bridge to the host."""
 
 from __future__ import annotations
 
@@ -6,8 +7,11 @@ import logging
 import threading
 from collections.abc import Callable
 
+from ovn_integrate import netlink
+from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.gc import PAUSE, Collector
 from ovn_integrate.errors import Error
+from ovn_integrate.host import gateway
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +20,8 @@ INTERVAL = 300.0
 
 # After a worker whose master was killed has ended: it is out of reach, and may still answer a call.
 _FIRST = 20.0
+
+_LOOK = 1.0  # seconds
 
 
 class Clock:
@@ -63,3 +69,42 @@ class Clock:
         for stray, gone in self._collector.remove(found):
             if gone:
                 log.warning("removed %s %s: %s", stray.kind, stray.name, stray.why)
+
+
+class Keeper:
+    """Gives the bridge to the host its addresses and rules when Open vSwitch has made it anew.
+
+    A restart of ovs-vswitchd that cleans up does so (``exit --cleanup``, ovs-vswitchd(8)), and
+    tells nobody; to look which number the link has is one system call.
+
+    :param every: seconds between two looks.
+    """
+
+    def __init__(self, gateways: Gateways, every: float = _LOOK) -> None:
+        self._gateways = gateways
+        self._every = every
+        self._seen: int | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._every):
+            now = netlink.index(gateway.NAME)
+            if now == self._seen:
+                continue
+            try:
+                if now is not None:
+                    self._gateways.restore()
+                self._seen = now
+            except Error as error:
+                log.warning("%s has not all that it needs: %s", gateway.NAME, error)
+            except Exception:
+                # The edge of this thread, as above.
+                log.exception("restoring %s", gateway.NAME)

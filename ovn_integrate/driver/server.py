@@ -52,8 +52,9 @@ def application(
     from ovn_integrate.driver.gateways import Gateways
 
     links = Links(remote, timeout)
+    gateways = Gateways(links)
     try:
-        Gateways(links).restore()
+        gateways.restore()
     except Error as error:
         log.warning("%s", error)
     driver, calls = Driver(links, ready_timeout=ready_timeout, scope=scope), Calls()
@@ -63,6 +64,7 @@ def application(
         ).start()
     if names:
         driver.names().start()
+    reconcile.Keeper(gateways).start()
     return app.create(driver, calls)
 
 

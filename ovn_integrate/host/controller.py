@@ -82,7 +82,7 @@ def registered(session: Session, timeout: float) -> bool:
         return False
     try:
         with Session.open(now.remote, SB, _TABLES, timeout=timeout) as southbound:
-            return _complete(southbound, now)
+            return complete(southbound, now)
     except DatabaseUnavailable:
         return False
 
@@ -102,13 +102,16 @@ def connection_status() -> str:
 def _await_registration(now: settings.Settings, timeout: float) -> None:
     assert now.remote is not None
     with Session.open(now.remote, SB, _TABLES, timeout=timeout, patient=True) as southbound:
-        if southbound.wait_until(lambda: _complete(southbound, now), timeout=timeout):
+        if southbound.wait_until(lambda: complete(southbound, now), timeout=timeout):
             return
         raise _why_not(southbound, now, timeout)
 
 
-def _complete(southbound: Session, now: settings.Settings) -> bool:
-    """Whether the chassis is there with every type on every tunnel endpoint."""
+def complete(southbound: Session, now: settings.Settings) -> bool:
+    """Whether the chassis is there with every type on every tunnel endpoint.
+
+    :param southbound: has the columns ``Chassis.name``, ``.encaps``, ``Encap.type`` and ``.ip``.
+    """
     row = southbound.find("Chassis", name=now.system_id)
     wanted = {(kind, ip) for kind in now.encap_types for ip in now.encap_ips}
     return row is not None and {(one.type, one.ip) for one in row.encaps} == wanted
@@ -118,7 +121,7 @@ def _why_not(southbound: Session, now: settings.Settings, timeout: float) -> Err
     subject = f"chassis {now.system_id}"
     late = f"not registered within {timeout:g} s: "
     if not running():
-        return CommandFailed(subject, late + "ovn-controller ended", f"see {_log()}")
+        return CommandFailed(subject, late + "ovn-controller ended", f"see {log()}")
     for encap in southbound.rows("Encap"):
         owner = next((c for c in southbound.rows("Chassis") if encap in c.encaps), None)
         if encap.ip in now.encap_ips and owner is not None and owner.name != now.system_id:
@@ -130,7 +133,7 @@ def _why_not(southbound: Session, now: settings.Settings, timeout: float) -> Err
     status = connection_status()
     if status != "connected":
         return CommandFailed(subject, f"{late}ovn-controller is {status!r} to {now.remote}")
-    return CommandFailed(subject, f"{late}ovn-controller refused its settings", f"see {_log()}")
+    return CommandFailed(subject, f"{late}ovn-controller refused its settings", f"see {log()}")
 
 
 def _launch(timeout: float) -> None:
@@ -150,5 +153,6 @@ def _pidfile() -> Any:
     return paths.ovn_rundir() / "ovn-controller.pid"
 
 
-def _log() -> str:
+def log() -> str:
+    """Its log file."""
     return f"{paths.ovn_logdir()}/ovn-controller.log"

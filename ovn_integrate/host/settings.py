@@ -77,20 +77,20 @@ def root(session: Any) -> Any:
 def read(session: Session) -> Settings:
     """The settings, a key with this chassis' name behind it (``KEY-CHASSIS``) going first."""
     keys: dict[str, str] = root(session).external_ids
-    chassis = keys.get(SYSTEM_ID)
-
-    def value(key: str) -> str | None:
-        return keys.get(f"{key}-{chassis}") or keys.get(key) or None
-
     return Settings(
-        system_id=chassis,
+        system_id=keys.get(SYSTEM_ID),
         ipam=_list(keys.get(IPAM)),
-        remote=value(REMOTE),
+        remote=value(keys, REMOTE),
         northbound=keys.get(NORTHBOUND),
-        encap_types=_list(value(ENCAP_TYPE)),
-        encap_ips=_list(value(TEP)),
-        bridge=value(BRIDGE) or INTEGRATION_BRIDGE,
+        encap_types=_list(value(keys, ENCAP_TYPE)),
+        encap_ips=_list(value(keys, TEP)),
+        bridge=value(keys, BRIDGE) or INTEGRATION_BRIDGE,
     )
+
+
+def value(keys: Mapping[str, str], key: str) -> str | None:
+    """What ovn-controller reads of external_ids for a key, ``KEY-CHASSIS`` going first."""
+    return keys.get(f"{key}-{keys.get(SYSTEM_ID)}") or keys.get(key) or None
 
 
 def write(session: Session, wanted: Mapping[str, str | None], comment: str) -> bool:
@@ -165,7 +165,7 @@ def parse_addresses(text: str) -> list[str]:
     :raises Invalid: it is empty, or a part is no IP address of a host.
     """
     parts = [part.strip() for part in text.split(",")]
-    return [_address(part) for part in parts]
+    return [parse_address(part) for part in parts]
 
 
 def ipam_url(server: str) -> str:
@@ -183,7 +183,11 @@ def bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _address(text: str) -> str:
+def parse_address(text: str) -> str:
+    """An address of a host, in its usual spelling.
+
+    :raises Invalid: it is none.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

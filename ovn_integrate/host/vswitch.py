@@ -22,7 +22,22 @@ _MODULE = "openvswitch"
 
 def running() -> bool:
     """Whether both daemons of Open vSwitch run here."""
-    return daemons.alive(_pidfile("ovs-vswitchd")) is not None and _database_answers()
+    return switch_running() and _database_answers()
+
+
+def switch_running() -> bool:
+    """Whether ovs-vswitchd runs here."""
+    return daemons.alive(_pidfile("ovs-vswitchd")) is not None
+
+
+def start_command() -> str:
+    """What an operator types to have both daemons running."""
+    unit = daemons.systemd_unit(_UNITS)
+    if unit:
+        return f"systemctl start {unit}"
+    more = "" if kernel_module() else " --no-ovs-vswitchd; ovs-vswitchd --disable-system --pidfile"
+    detached = " --detach --log-file" if more else ""
+    return f"{paths.OVS_SCRIPTS / 'ovs-ctl'} start --system-id=random{more}{detached}"
 
 
 def start(timeout: float, written_down: Callable[[], object] = lambda: None) -> bool:
@@ -122,7 +137,7 @@ def _start_database(unit: str | None, timeout: float) -> None:
 
 
 def _start_userspace_switch(timeout: float) -> None:
-    if daemons.alive(_pidfile("ovs-vswitchd")):
+    if switch_running():
         return
     runner.run(
         [

@@ -40,7 +40,7 @@ UNREAD = {ROUTER: ["ports", "nat", "static_routes"]}
 
 _NAME = "neutron-"
 _PHYSICAL = "neutron:provnet-physical-network"
-_FLOATING = OURS + "floatingip"
+FLOATING = OURS + "floatingip"
 _ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _PRIORITY = 1
 
@@ -164,7 +164,7 @@ def floating_columns(floating: FloatingIp) -> Columns:
     """The columns of the DHCP_Options that keeps a floating IP."""
     return {
         "external_ids": {
-            _FLOATING: floating.id,
+            FLOATING: floating.id,
             "neutron:revision_number": str(floating.revision_number),
             **rows.own_keys(
                 floating,
@@ -185,11 +185,11 @@ def floating_columns(floating: FloatingIp) -> Columns:
 def floating_of(row: Any) -> FloatingIp | None:
     """The floating IP of a DHCP_Options; None when it is none's."""
     keys = row.external_ids
-    if _FLOATING not in keys:
+    if FLOATING not in keys:
         return None
     fixed = keys.get(OURS + "fixed_ip")
     return FloatingIp(
-        id=keys[_FLOATING],
+        id=keys[FLOATING],
         project_id=keys[OURS + "project_id"],
         floating_network_id=keys[OURS + "network_id"],
         floating_ip_address=ipaddress.ip_address(keys[OURS + "address"]),

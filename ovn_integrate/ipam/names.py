@@ -13,6 +13,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 
+from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.model import Network, Port
 from ovn_integrate.ovsdb import Change, Row
@@ -55,7 +56,7 @@ def _write_records(
         if left:
             options = {"options": _OPTIONS} if change.has(DNS, "options") else {}
             ids = {_SWITCH_NAME: f"neutron-{network_id}"}
-            row = change.insert(DNS, _id(network_id), external_ids=ids, records=left, **options)
+            row = change.insert(DNS, row_id(network_id), external_ids=ids, records=left, **options)
             change.add(switch(network_id), SWITCH_COLUMN, row)
     elif not left:
         change.delete(row)
@@ -82,8 +83,7 @@ def _records(draft: Draft, network_id: str, ports: Iterable[Port]) -> dict[str, 
         for name in port.names:
             named = draft.ports_named(network_id, name)
             addresses = {address for one in named for address in one.addresses}
-            ordered = sorted(addresses, key=lambda one: (one.version, int(one)))
-            records[name] = " ".join(map(str, ordered))
+            records[name] = _text(addresses)
         now = draft.get(Port, port.id)
         for address in port.addresses:
             has_it = now is not None and address in now.addresses
@@ -91,12 +91,29 @@ def _records(draft: Draft, network_id: str, ports: Iterable[Port]) -> dict[str, 
     return records
 
 
-def _id(network_id: str) -> uuid.UUID:
+def records_of(ports: Iterable[Port]) -> dict[str, str]:
+    """The records of all the ports of a network that have names."""
+    addresses: dict[str, set[Address]] = {}
+    records = {}
+    for port in ports:
+        for name in port.names:
+            addresses.setdefault(name, set()).update(port.addresses)
+        for address in port.addresses:
+            records[address.reverse_pointer] = port.names[0]
+    return records | {name: _text(found) for name, found in addresses.items() if found}
+
+
+def _text(addresses: Iterable[Address]) -> str:
+    return " ".join(map(str, sorted(addresses, key=lambda one: (one.version, int(one)))))
+
+
+def row_id(network_id: str) -> uuid.UUID:
+    """The DNS row of a network that this server made."""
     return uuid.uuid5(uuid.UUID(network_id), DNS)
 
 
 def _row(change: Change, network_id: str) -> Row | None:
-    found = change.row(DNS, _id(network_id))
+    found = change.row(DNS, row_id(network_id))
     if found is not None:
         return found
     # Of a network that Neutron itself made.

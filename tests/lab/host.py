@@ -154,6 +154,23 @@ class Host:
         the version, no bridge. The datapath is the userspace one."""
         # ovs-ctl gives up without the kernel module, so it starts the database alone.
         self.run(OVS_CTL, "start", "--no-ovs-vswitchd", "--system-id=random")
+        self._start_vswitchd()
+
+    def restart_vswitchd(self) -> None:
+        """As a new version's installation does, so that bridges' links are made anew; that of the
+        underlay gets its address again, as the host's own network configuration would see to."""
+        old = self.read("/run/openvswitch/ovs-vswitchd.pid").strip()
+        self.run("ovs-appctl", "-t", "ovs-vswitchd", "exit", "--cleanup")
+        wait_for(lambda: not self._does("kill", "-0", old), 20, "the end of ovs-vswitchd")
+        self._start_vswitchd()
+        wait_for(lambda: self._does("ip", "link", "show", UNDERLAY_BRIDGE), 20, UNDERLAY_BRIDGE)
+        self.run("ethtool", "-K", UNDERLAY_BRIDGE, "tx", "off")
+        self._carry_address(UNDERLAY_BRIDGE)
+
+    def _does(self, *argv: str) -> bool:
+        return self.run(*argv, check=False).returncode == 0
+
+    def _start_vswitchd(self) -> None:
         self.run(
             "ovs-vswitchd",
             "--disable-system",

@@ -253,6 +253,24 @@ def test_what_it_made_outlives_the_driver_and_is_restored_after_a_boot(
     host.docker("network", "rm", "foo")
 
 
+def test_the_way_out_is_back_after_a_restart_of_ovs_vswitchd(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80")
+    before = host.read("/sys/class/net/br-ovn-gw/ifindex")
+    host.restart_vswitchd()
+    wait_for(lambda: goes_out(host, "web", outside), 20, "the way out")
+    assert host.read("/sys/class/net/br-ovn-gw/ifindex") != before
+    assert who(outside, f"{host.address}:8080") == outside.address
+    host.docker("rm", "-f", "web")
+    host.docker("network", "rm", "foo")
+
+
+def goes_out(host: Host, container: str, outside: Host) -> bool:
+    words = ("docker", "exec", container, "timeout", "3", "wget", "-q", "-O", "-")
+    return host.run(*words, f"http://{outside.address}/", check=False).stdout == "outside\n"
+
+
 def test_with_two_families_ipv6_stays_inside_and_other_networks_are_no_way_out(
     path: Cluster, outside: Host
 ) -> None:
@@ -283,6 +301,42 @@ def test_published_ports_after_a_crash_of_docker(path: Cluster, outside: Host) -
     assert published(host).count("DNAT") == 1
     host.docker("rm", "-f", "web")
     assert "DNAT" not in published(host)
+    host.docker("network", "rm", "foo")
+
+
+def test_ports_are_published_once_however_often_docker_says_so(
+    path: Cluster, outside: Host
+) -> None:
+    """Docker 29 may program an endpoint twice, and revoke what it is to program again."""
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80")
+    (network,) = json.loads(host.docker("network", "inspect", "foo"))
+    (end,) = network["Containers"].values()
+    asked = {"NetworkID": network["Id"], "EndpointID": end["EndpointID"]}
+    options = {"com.docker.network.portmap": [{"Proto": 6, "Port": 80, "HostPort": 8080}]}
+
+    def say(method: str, **more: Any) -> None:
+        code = (
+            "import sys; from ovn_integrate import paths, servers\n"
+            "driver = servers.Connection(str(paths.plugin_socket()), 20)\n"
+            "driver.request('POST', '/NetworkDriver.' + sys.argv[1], sys.argv[2])\n"
+            "print(driver.getresponse().read().decode())"
+        )
+        body = json.dumps({**asked, **more})
+        assert host.run(host.program, "-c", code, method, body).stdout.strip() == "{}"
+
+    before = published(host)
+    for _ in range(2):
+        say("ProgramExternalConnectivity", Options=options)
+        assert published(host) == before
+    for _ in range(2):
+        say("RevokeExternalConnectivity")
+        assert "DNAT" not in published(host)
+    say("ProgramExternalConnectivity", Options=options)
+    assert published(host) == before
+    assert who(outside, f"{host.address}:8080") == outside.address
+    host.docker("rm", "-f", "web")
     host.docker("network", "rm", "foo")
 
 

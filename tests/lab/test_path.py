@@ -11,8 +11,10 @@ import pytest
 from tests import clients
 
 from .cluster import IMAGE, Cluster, address, cluster, inside, mtu, ping, run_container
+from .command import Done
 from .host import Host
 from .lab import Lab
+from .waiting import wait_for
 
 MEGABYTES = 4
 
@@ -162,6 +164,56 @@ def test_a_logical_network_is_attached_to_a_host_and_detached(path: Cluster) -> 
             words = ("network", "detach", "dual", "-o", "json")
             assert json.loads(host.cli(*words).stdout) == {"changed": changed}
     path.first.cli("network", "delete", "dual")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_engine_elsewhere_is_asked_on_its_socket_and_without_its_command(path: Cluster) -> None:
+    host = path.first
+    here, there = "/run/docker.sock", "/run/engine.sock"
+    host.cli("network", "create", "foo", "--subnet", "10.6.0.0/24")
+    host.docker("run", "-d", "--name", "one", IMAGE, "sleep", "3600")
+    # No program is on the path, docker the least.
+    bare = ("env", f"PATH={host.suite.program.parent}")
+    named = (*bare, f"DOCKER_HOST=unix://{there}")
+
+    def cli(env: tuple[str, ...], *words: str, check: bool = True) -> Done:
+        return host.run(*env, host.program, "-m", "ovn_integrate", *words, check=check)
+
+    host.run("mv", here, there)  # whoever has its new name still reaches it
+    try:
+        refused = host.cli("network", "attach", "foo", check=False)
+        assert refused.returncode == 7
+        assert "--docker-host" in refused.stderr
+        for url in ("tcp://192.0.2.1:2375", "ssh://host"):
+            remote = host.cli("--docker-host", url, "network", "attach", "foo", check=False)
+            assert remote.returncode == 2
+            assert "unix:///run/docker.sock" in remote.stderr
+        # What the driver's own engine does not know must not be taken for dead.
+        foreign = cli(named, "driver", "gc", check=False)
+        assert foreign.returncode == 6
+        assert f"unix://{here}" in foreign.stderr
+
+        host.cli("driver", "stop")
+        cli(bare, "--docker-host", f"unix://{there}", "driver", "start", "--detach")
+        cli(named, "network", "attach", "foo")
+        host.cli("port", "create", "db.foo")
+        cli(named, "port", "attach", "one", "db.foo")
+        assert json.loads(cli(named, "driver", "gc", "-o", "json").stdout) == {
+            "changed": False,
+            "strays": [],
+        }
+        # By what follows Docker's events.
+        wait_for(lambda: "one=" in path.nbctl("list", "DNS"), 20, "the container's name")
+        assert cli(named, "network", "detach", "foo", check=False).returncode == 6
+        cli(named, "port", "detach", "one", "db.foo")
+        cli(named, "network", "detach", "foo")
+    finally:
+        host.run("mv", there, here)
+        host.cli("driver", "stop")
+        host.cli("driver", "start", "--detach")
+    host.docker("rm", "-f", "one")
+    host.cli("port", "delete", "db.foo")
+    host.cli("network", "delete", "foo")
 
 
 def test_up_again_is_already_so_and_show_has_the_tunnel(path: Cluster) -> None:

@@ -9,6 +9,7 @@ import pytest
 from .cluster import Cluster, address, cluster, run_container
 from .host import Host
 from .lab import Lab
+from .waiting import wait_for
 
 SUBNET = ("network", "create", "-d", "openvswitch", "--subnet", "192.168.1.0/24")
 PORTS = (80, 81)
@@ -75,6 +76,28 @@ def test_icc_false_drops_what_an_open_network_lets_pass(policy: Cluster) -> None
 def _ipv6(host: Host, container: str) -> str:
     form = "{{.NetworkSettings.Networks.foo.GlobalIPv6Address}}"
     return host.docker("inspect", "-f", form, container).strip()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_network_that_another_host_closes_is_closed_for_containers_that_run(
+    policy: Cluster,
+) -> None:
+    here, there = policy.hosts
+    here.cli("network", "create", "foo", "--subnet", "192.168.1.0/24")
+    here.cli("network", "attach", "foo")
+    for name in ("one", "two"):
+        run_container(here, name, "foo")
+    target = address(here, "two", "foo")
+    assert pings(here, "one", target)
+    there.cli("network", "attach", "foo", "--opt", "ovn.allow=*:*:tcp/80")
+    serve(here, "two")
+    wait_for(lambda: not pings(here, "one", target), 20, "the end of what the network let pass")
+    assert fetches(here, "one", target, 80)
+    assert not fetches(here, "one", target, 81)
+    here.docker("rm", "-f", "one", "two")
+    for host in policy.hosts:
+        host.cli("network", "detach", "foo")
+    here.cli("network", "delete", "foo")
 
 
 @pytest.mark.usefixtures("nothing_left")

@@ -71,3 +71,10 @@ def test_a_body_that_is_no_json() -> None:
         answer = client.post("/NetworkDriver.Leave", data=data)
         assert answer.status_code == 400
         assert answer.get_json()["Err"].startswith("NetworkDriver.Leave: ")
+
+
+def test_a_body_that_is_too_large() -> None:
+    client = app.create(Driver(Links("unix:/nowhere", 1), ready_timeout=0)).test_client()
+    answer = client.post("/NetworkDriver.Leave", data=b" " * (2 << 20))
+    assert answer.status_code == 413
+    assert answer.get_json()["Err"] == answer.get_json()["Error"] != ""

@@ -55,13 +55,17 @@ class Host:
         self.socket_path = socket_path
         self.neutron = Client([f"http://{IPAM}"])
 
-    def post(self, method: str, body: Any) -> tuple[int, dict[str, Any], Any]:
-        """Status, answer and headers, as sent by Docker: no Content-Type, an empty Host."""
+    def post(self, method: str, body: Any, *lines: str) -> tuple[int, dict[str, Any], Any]:
+        """Status, answer and headers, as sent by Docker: no Content-Type, an empty Host.
+
+        :param lines: of the request's head, instead of that of the host.
+        """
         data = b"" if body is None else json.dumps(body).encode()
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.socket_path))
-            head = f"POST /{method} HTTP/1.1\r\nHost: \r\nContent-Length: {len(data)}\r\n\r\n"
-            connection.sendall(head.encode() + data)
+            head = [f"POST /{method} HTTP/1.1", *(lines or ("Host: ",))]
+            head += [f"Content-Length: {len(data)}", "", ""]
+            connection.sendall("\r\n".join(head).encode() + data)
             response = http.client.HTTPResponse(connection)
             response.begin()
             return response.status, json.loads(response.read()), response.headers

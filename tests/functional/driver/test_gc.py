@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ovn_integrate import netlink, servers
+from ovn_integrate import netlink, paths, servers
 from ovn_integrate.driver import app, calls, gc, links, owners
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.engine import Known
@@ -140,10 +140,11 @@ def test_the_driver_tells_which_calls_run(host: Host, lan: Lan) -> None:
     outer = links.outer(endpoint["EndpointID"])
     host.ovs.ctl("set", "Interface", outer, "external_ids:ovn-installed=true")
     thread.join()
-    assert client.get(calls.PATH).get_json() == {"ids": []}
+    idle = {"ids": [], "docker": str(paths.docker_socket())}
+    assert client.get(calls.PATH).get_json() == idle
     own.close()
     bind = f"unix:{host.socket_path}"
-    assert servers.fetch(bind, calls.PATH) == {"ids": []}
+    assert servers.fetch(bind, calls.PATH) == idle
     assert servers.fetch(f"{bind}.none", calls.PATH) is None
     with pytest.raises(CommandFailed, match="status 405"):
         servers.fetch(bind, "/other")

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import tags
+from ovn_integrate.driver import app, links, tags
+from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.lock import OWNER, locked
 from ovn_integrate.driver.logical import delete_network
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.policy import Allow, Policy
-from tests.functional.driver.bed import IPAM, Host, Lan, delete
+from tests.functional.driver.bed import IPAM, Host, Lan, delete, ids
 
 GROUPS = "security-groups"
 
@@ -130,6 +131,68 @@ def test_two_hosts_share_the_groups_of_a_logical_network(host: Host) -> None:
         host.ok("NetworkDriver.DeleteNetwork", {"NetworkID": lan.id})
     assert host.neutron.show("networks", network["id"])["tags"] == []
     assert host.neutron.query(GROUPS) == []
+    host.neutron.delete("networks", network["id"])
+
+
+@pytest.fixture
+def elsewhere(host: Host) -> Iterator[Any]:
+    """A driver with a memory of its own, as that of another host is."""
+    own = links.Links(host.ovs.remote, 5)
+    client = app.create(Driver(own, ready_timeout=0)).test_client()
+
+    def call(method: str, body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = client.post(f"/NetworkDriver.{method}", json=body).get_json()
+        assert not answer.get("Err"), answer
+        return answer
+
+    yield call
+    own.close()
+
+
+def groups_of(host: Host, body: dict[str, Any]) -> list[str]:
+    (port,) = host.neutron.query("ports", device_id=body["EndpointID"])
+    return [host.neutron.show(GROUPS, id)["name"] for id in port["security_groups"]]
+
+
+def test_endpoints_that_are_there_already_are_closed_in(host: Host, elsewhere: Any) -> None:
+    network = host.neutron.create("networks", name="blue")
+    host.neutron.create("subnets", network_id=network["id"], ip_version=4, cidr="10.26.0.0/24")
+    kept = host.neutron.create("ports", network_id=network["id"], name="db")
+    first, second = (
+        Lan(host, 26, **{"ovn.network": "blue", **options}) for options in ({}, {"ovn.icc": "0"})
+    )
+    for lan in (first, second):
+        lan.body["IPv6Data"] = []
+    host.ok("NetworkDriver.CreateNetwork", first.body)
+    bodies = [first.endpoint(10 + number, AddressIPv6="") for number in range(200)]
+    bodies[0]["Interface"]["Address"] = ""
+    bodies[0]["Options"]["ovn.port"] = "db"
+    made = iter(bodies)
+
+    def begin() -> dict[str, Any]:
+        body = next(made)
+        host.ok("NetworkDriver.CreateEndpoint", body)
+        host.ok("NetworkDriver.Join", ids(body))
+        return body
+
+    with ThreadPoolExecutor(1) as pool:
+        there = [begin()]
+        late = bodies.pop()
+        host.ok("NetworkDriver.CreateEndpoint", late)
+        closed = pool.submit(elsewhere, "CreateNetwork", second.body)
+        while not closed.done() and len(there) < 190:  # by a driver that takes it for open
+            there.append(begin())
+        closed.result()
+        there.append(begin())
+    host.ok("NetworkDriver.Join", ids(late))
+    assert [groups_of(host, body) for body in (*there, late)] == [["*"]] * (len(there) + 1)
+
+    for body in (*there, late):
+        delete(host, body)
+    assert host.neutron.show("ports", kept["id"])["security_groups"] == []
+    host.ok("NetworkDriver.DeleteNetwork", {"NetworkID": first.id})
+    elsewhere("DeleteNetwork", {"NetworkID": second.id})
+    host.neutron.delete("ports", kept["id"])
     host.neutron.delete("networks", network["id"])
 
 

@@ -1,0 +1,151 @@
+"""Checks of the IPAM server, the Docker driver and the credentials."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from pathlib import Path
+from typing import Any
+
+from ovn_integrate import paths, runner, servers
+from ovn_integrate.checks.facts import Facts
+from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
+from ovn_integrate.driver import dockerd, tags
+from ovn_integrate.driver.host_network import DRIVER
+from ovn_integrate.driver.neutron import Client
+from ovn_integrate.errors import CommandFailed, ServiceFailed
+from ovn_integrate.ovsdb import Row, split_remotes
+
+_SKEW = 5.0  # seconds
+_SOON = 14  # days
+_PATIENCE = 5.0  # seconds for an engine's answer
+_NO_ENGINE = "no Docker engine here"
+
+
+def _ipam(facts: Facts) -> Verdict:
+    urls = facts.settings.ipam_urls
+    if not urls:
+        return failed("no IPAM server is set", "ovn-integrate set-ipam ADDRESS")
+    dead = [url for url in urls if not _answers(url, facts.timeout)]
+    if dead:
+        remedy = "on that host: ovn-integrate ipam start --detach --listen ADDRESS:9696"
+        judge = failed if len(dead) == len(urls) else warning
+        return judge(f"does not answer: {', '.join(dead)}", remedy)
+    return fine(f"{', '.join(urls)} answers")
+
+
+def _answers(url: str, timeout: float) -> bool:
+    try:
+        # That the server is there is not enough: it must have its database.
+        Client([url], timeout=timeout).query("networks", limit="1")
+    except ServiceFailed:
+        return False
+    return True
+
+
+def _agreeing(facts: Facts) -> Verdict:
+    networks = _docker_networks() or []
+    client = Client(facts.settings.ipam_urls, timeout=facts.timeout)
+    missing = [one["Name"] for one in networks if not _known(client, one["Id"])]
+    if missing:
+        return failed(
+            f"Docker networks that the IPAM server does not know: {', '.join(missing)}",
+            f"docker network rm {missing[0]}, and make it again",
+        )
+    return fine(f"{len(networks)} Docker networks, each known to the IPAM server")
+
+
+def _known(client: Client, id: str) -> bool:
+    return bool(client.query("networks", tags=tags.of(id)) or client.query("networks", name=id))
+
+
+def _clock(facts: Facts) -> Verdict:
+    for url in facts.settings.ipam_urls:
+        said = Client([url], timeout=facts.timeout).date()
+        theirs = email.utils.parsedate_to_datetime(said).timestamp() if said else time.time()
+        ahead = time.time() - theirs
+        if abs(ahead) > _SKEW:
+            words = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} that of {url}"
+            return warning(f"this host's clock is {words}", "chronyc makestep")
+    return fine("this host's clock agrees with the IPAM server's")
+
+
+def _docker(_: Facts) -> Verdict:
+    try:
+        networks = _docker_networks()
+    except CommandFailed as error:
+        return failed(f"the engine does not answer: {error.what}", "systemctl restart docker")
+    if networks is not None:
+        return fine(f"the engine answers, and has {len(networks)} networks of driver {DRIVER}")
+    if servers.pid("driver"):
+        return failed(f"{paths.docker_socket()} does not exist", "systemctl start docker")
+    return fine(_NO_ENGINE)
+
+
+def _driver(_: Facts) -> Verdict:
+    networks = _docker_networks()
+    if networks is None:
+        return fine(_NO_ENGINE)
+    status = servers.ask(f"unix:{paths.plugin_socket()}", "POST", "/Plugin.Activate")
+    if status == 200:
+        return fine(f"{paths.plugin_socket()} answers")
+    if status is None and not networks:
+        return fine("not started, and no network needs it")
+    said = "does not answer" if status is None else f"answers with status {status}"
+    return failed(f"{paths.plugin_socket()} {said}", "ovn-integrate driver start --detach")
+
+
+def _docker_networks() -> list[dict[str, Any]] | None:
+    """The engine's networks of this driver; None where there is no engine.
+
+    :raises CommandFailed: it does not answer.
+    """
+    if not paths.docker_socket().exists():
+        return None
+    found: list[dict[str, Any]] = dockerd.get(
+        "/networks", filters={"driver": [DRIVER]}, timeout=_PATIENCE
+    )
+    return found
+
+
+def _certificates(facts: Facts) -> Verdict:
+    rows = facts.host.rows("SSL")
+    if rows:
+        return _expiry(rows[0])
+    secured = [one for one in split_remotes(facts.settings.remote or "") if one.startswith("ssl:")]
+    if secured:
+        return failed(f"{secured[0]} needs a certificate, and none is set", "ovs-vsctl set-ssl")
+    return fine("no certificate is in use")
+
+
+def _expiry(row: Row) -> Verdict:
+    renew = "ovs-vsctl set-ssl KEY CERTIFICATE CA"
+    left = {}
+    for file in (row.certificate, row.ca_cert):
+        if not Path(file).exists():
+            return failed(f"{file} does not exist", renew)
+        left[file] = _days_left(file)
+    file, days = min(left.items(), key=lambda pair: pair[1])
+    if days < 0:
+        return failed(f"{file} expired {-days:.0f} days ago", renew)
+    if days < _SOON:
+        return warning(f"{file} expires in {days:.0f} days", renew)
+    return fine(f"certificates are good for {days:.0f} days")
+
+
+def _days_left(file: str) -> float:
+    said = runner.run(["openssl", "x509", "-noout", "-enddate", "-in", file], timeout=5.0)
+    # notAfter=Nov 24 22:45:00 2026 GMT
+    month, day, clock, year, _ = said.strip().partition("=")[2].split()
+    ends = email.utils.parsedate_to_datetime(f"{day} {month} {year} {clock} +0000")
+    return (ends.timestamp() - time.time()) / 86400
+
+
+CHECKS = (
+    Check("ipam", "networks and addresses come from there", _ipam),
+    Check("ipam-agrees", "a container on a network that is not there does not start", _agreeing),
+    Check("clock", "certificates, and everybody who compares logs, need it", _clock),
+    Check("docker", "the driver has nobody to serve without it", _docker),
+    Check("driver", "no container on its networks starts or stops without it", _driver),
+    Check("certificates", "on the day that they end this host is cut off", _certificates),
+)
