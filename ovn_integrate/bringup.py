@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from ovn_integrate import paths, servers
 from ovn_integrate.errors import DatabaseUnavailable
-from ovn_integrate.host import addresses, bridge, central, controller, encap, settings, vswitch
+from ovn_integrate.host import (
+    addresses,
+    bridge,
+    central,
+    controller,
+    encap,
+    history,
+    settings,
+    vswitch,
+)
+from ovn_integrate.host.plan import KeyChange, needed, plan
 from ovn_integrate.ovsdb import HOST, Session
 
 DONE_KEY = "ovn-integrate-up"
+
+SWITCH, SETTINGS, CONTROLLER = "Open vSwitch", "settings", "ovn-controller"
 
 _SERVER_PATIENCE = 20.0
 
@@ -42,12 +55,30 @@ class Wish:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: whether it is done already, how to do it, how to undo it."""
+    """One step: whether it is done already, how to do it, how to undo it.
+
+    :param makes: what doing it comes to, in a word; ``undoes``: what undoing it does.
+    """
 
     name: str
     done: Callable[[], bool]
     do: Callable[[], object]
     undo: Callable[[], object]
+    makes: str = "started"
+    undoes: str = "stopped"
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """One step of a dry run.
+
+    :param what: what would be done; empty where it is so already.
+    :param lines: the keys of external_ids that it would change.
+    """
+
+    step: str
+    what: str
+    lines: tuple[KeyChange, ...] = ()
 
 
 def up(wish: Wish) -> Iterator[tuple[str, bool]]:
@@ -56,7 +87,7 @@ def up(wish: Wish) -> Iterator[tuple[str, bool]]:
     :raises Error: the step that failed; the ones before it stay, and a second run goes on there.
     """
     addresses.refuse_foreign("tunnel endpoint", wish.tep)
-    yield "Open vSwitch", vswitch.start(wish.timeout, lambda: _write_down_switch(wish))
+    yield SWITCH, vswitch.start(wish.timeout, lambda: _write_down_switch(wish))
     with _host(wish.db, wish.timeout) as session:
         vswitch.ensure_system_id(session)
         encap.refuse_impossible(session, wish.encap_types)
@@ -66,6 +97,51 @@ def up(wish: Wish) -> Iterator[tuple[str, bool]]:
                 _write_down(session, step.name)
                 step.do()
             yield step.name, needed
+
+
+def foresee_up(wish: Wish) -> Iterator[Foreseen]:
+    """What :func:`up` would do, step by step, without doing it.
+
+    :raises Error: what it would refuse.
+    """
+    addresses.refuse_foreign("tunnel endpoint", wish.tep)
+    running = vswitch.running()
+    yield Foreseen(SWITCH, "" if running else "started")
+    if not running:
+        # Nothing can be asked after; what a step is called and makes, it tells without a session.
+        for step in _steps(cast(Session, None), wish):
+            lines = plan({}, _keys(wish)) if step.name == SETTINGS else []
+            yield Foreseen(step.name, step.makes, tuple(lines))
+        return
+    with _host(wish.db, wish.timeout) as session:
+        encap.refuse_impossible(session, wish.encap_types)
+        settled = True
+        for step in _steps(session, wish):
+            lines = []
+            if step.name == SETTINGS:
+                lines = needed(history.foresee(session, _keys(wish)))
+                settled = not lines
+            # A controller that is there for other settings is not there for these.
+            done = step.done() and (settled or step.name != CONTROLLER)
+            yield Foreseen(step.name, "" if done else step.makes, tuple(lines))
+
+
+def foresee_down(db: str, timeout: float) -> Iterator[Foreseen]:
+    """What :func:`down` would undo, without undoing it."""
+    try:
+        session = _host(db, timeout)
+    except DatabaseUnavailable:
+        if vswitch.running():
+            raise
+        return
+    with session:
+        done = _written_down(session)
+        for step in _done_here(session, db, timeout):
+            lines = history.foresee(session, dict.fromkeys(_keys(Wish([], [], []))))
+            own = tuple(needed(lines)) if step.name == SETTINGS else ()
+            yield Foreseen(step.name, step.undoes, own)
+    if SWITCH in done:
+        yield Foreseen(SWITCH, "stopped")
 
 
 def down(db: str, timeout: float) -> Iterator[str]:
@@ -78,17 +154,21 @@ def down(db: str, timeout: float) -> Iterator[str]:
         return
     with session:
         done = _written_down(session)
-        ipam = settings.read(session).ipam_hosts
-        wish = Wish(ipam, [], [], all_in_one=True, timeout=timeout, db=db)
-        steps = {step.name: step for step in _steps(session, wish)}
-        for name in reversed(done):
-            if name in steps:
-                steps[name].undo()
-                yield name
-        settings.apply(session, {DONE_KEY: None}, "down")
-    if "Open vSwitch" in done:
+        for step in _done_here(session, db, timeout):
+            step.undo()
+            yield step.name
+        settings.write(session, {DONE_KEY: None}, "down")
+    if SWITCH in done:
         vswitch.stop(timeout)
-        yield "Open vSwitch"
+        yield SWITCH
+
+
+def _done_here(session: Session, db: str, timeout: float) -> list[Step]:
+    """The steps that ``up`` did on this host, the last first, but for Open vSwitch itself."""
+    ipam = settings.read(session).ipam_hosts
+    wish = Wish(ipam, [], [], all_in_one=True, timeout=timeout, db=db)
+    steps = {step.name: step for step in _steps(session, wish)}
+    return [steps[name] for name in reversed(_written_down(session)) if name in steps]
 
 
 def _steps(session: Session, wish: Wish) -> list[Step]:
@@ -100,9 +180,11 @@ def _steps(session: Session, wish: Wish) -> list[Step]:
             lambda: bridge.is_right(session, wish.datapath),
             lambda: bridge.create(session, wish.datapath),
             lambda: bridge.delete(session),
+            makes="made or set right",
+            undoes="deleted",
         ),
         Step(
-            "ovn-controller",
+            CONTROLLER,
             lambda: controller.running() and controller.registered(session, wish.timeout),
             lambda: controller.start(session, wish.timeout),
             lambda: controller.stop(wish.timeout),
@@ -124,6 +206,8 @@ def _central(wish: Wish) -> list[Step]:
             lambda: central.listens(wish.ipam),
             lambda: central.listen(wish.ipam, wish.timeout),
             lambda: central.running() and central.unlisten(wish.ipam, wish.timeout),
+            makes="opened",
+            undoes="closed",
         ),
     ]
 
@@ -144,17 +228,23 @@ def _ipam_server(wish: Wish) -> Step:
 
 
 def _settings(session: Session, wish: Wish) -> Step:
-    keys = {
+    keys = _keys(wish)
+    return Step(
+        SETTINGS,
+        lambda: not needed(history.foresee(session, keys)),
+        lambda: history.apply(session, keys, "up"),
+        lambda: history.apply(session, dict.fromkeys(keys), "down"),
+        makes="written",
+        undoes="unset",
+    )
+
+
+def _keys(wish: Wish) -> dict[str, str | None]:
+    return {
         **settings.ipam_keys(wish.ipam),
         settings.TEP: ",".join(wish.tep),
         settings.ENCAP_TYPE: ",".join(wish.encap_types),
     }
-    return Step(
-        "settings",
-        lambda: not any(one.needed for one in settings.plan(session, keys)),
-        lambda: settings.apply(session, keys, "up"),
-        lambda: settings.apply(session, dict.fromkeys(keys), "down"),
-    )
 
 
 def _driver(wish: Wish) -> Step:
@@ -183,9 +273,9 @@ def _written_down(session: Session) -> list[str]:
 
 def _write_down_switch(wish: Wish) -> None:
     with _host(wish.db, wish.timeout) as session:
-        _write_down(session, "Open vSwitch")
+        _write_down(session, SWITCH)
 
 
 def _write_down(session: Session, name: str) -> None:
     names = dict.fromkeys([*_written_down(session), name])
-    settings.apply(session, {DONE_KEY: ",".join(names)}, "up")
+    settings.write(session, {DONE_KEY: ",".join(names)}, "up")

@@ -8,7 +8,7 @@ from ovn_integrate import paths, runner
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
 from ovn_integrate.errors import Invalid
-from ovn_integrate.host import encap, interfaces, settings
+from ovn_integrate.host import encap, history, interfaces, settings
 
 # ovn-controller(8) and OVN's NEWS: since when a key is not read any more.
 _OBSOLETE = {
@@ -85,7 +85,7 @@ def _since(key: str) -> str:
 
 def _mend_obsolete(facts: Facts) -> str:
     keys = [key for key in _OBSOLETE if key in facts.keys]
-    settings.apply(facts.host, dict.fromkeys(keys), "doctor --fix")
+    history.apply(facts.host, dict.fromkeys(keys), "doctor --fix")
     return f"{', '.join(keys)} removed"
 
 

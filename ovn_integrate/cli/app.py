@@ -60,6 +60,10 @@ output_option = click.option(
     help="How to print the answer.",
 )
 
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print what would change, and change nothing."
+)
+
 
 class LazyGroup(click.Group):
     """A group whose verbs are imported when they are used.

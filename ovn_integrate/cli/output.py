@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ovn_integrate.host.settings import KeyChange
+    from ovn_integrate.host.plan import KeyChange
 
 
 def data(value: Any, form: str) -> bool:
@@ -50,17 +50,26 @@ def outcome(changed: bool, done: str, already: str, form: str, **more: Any) -> N
         click.echo(done if changed else already)
 
 
-def key_changes(planned: Sequence[KeyChange], form: str) -> None:
-    """Print what happened to keys of external_ids."""
-    changed = any(one.needed for one in planned)
-    keys = {one.key: one.wanted for one in planned}
-    if data({"changed": changed, "external_ids": keys}, form):
+def key_changes(
+    lines: Sequence[KeyChange], form: str, *, dry_run: bool = False, **more: Any
+) -> None:
+    """Print what happened to keys of external_ids, or with ``dry_run`` what would."""
+    changed = not dry_run and any(one.needed for one in lines)
+    keys = {one.key: one.wanted for one in lines}
+    answer = {"changed": changed, "external_ids": keys, "plan": [one.as_data() for one in lines]}
+    if data({**answer, "dry_run": dry_run, **more}, form):
         return
-    for one in planned:
-        if one.needed:
-            click.echo(f"{one.key}: {one.current or '(unset)'} -> {one.wanted or '(unset)'}")
-        else:
-            click.echo(f"{one.key}: already {one.current or '(unset)'}")
+    for one in lines:
+        click.echo(key_change(one))
+    if dry_run:
+        click.echo("dry run: nothing was written", err=True)
+
+
+def key_change(one: KeyChange) -> str:
+    """One line of a plan, for people."""
+    if not one.needed:
+        return f"{one.key}: already {one.current or '(unset)'}"
+    return f"{one.key}: {one.current or '(unset)'} -> {one.wanted or '(unset)'}"
 
 
 def warn(text: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from ovn_integrate import paths
-from ovn_integrate.cli import output
-from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli import changes, output
+from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import encap, settings
 
@@ -19,14 +19,22 @@ from ovn_integrate.host import encap, settings
 @click.option(
     "--ipam-port", type=click.IntRange(1, 65535), default=paths.IPAM_PORT, show_default=True
 )
+@dry_run_option
 def set_ipam(
-    app: App, addresses: str, scheme: str, nb_port: int, sb_port: int, ipam_port: int, form: str
+    app: App,
+    addresses: str,
+    scheme: str,
+    nb_port: int,
+    sb_port: int,
+    ipam_port: int,
+    dry_run: bool,
+    form: str,
 ) -> None:
     """Say where the IPAM server and OVN central are.
 
     Writes external_ids ipam, ovn-remote (Southbound) and ovn-nb (Northbound).
     """
-    keys = settings.ipam_keys(
+    wanted = settings.ipam_keys(
         settings.parse_addresses(addresses),
         scheme=scheme,
         nb_port=nb_port,
@@ -34,30 +42,39 @@ def set_ipam(
         ipam_port=ipam_port,
     )
     with app.host(settings.TABLES) as session:
-        output.key_changes(settings.apply(session, keys, "set-ipam"), form)
+        changes.write(session, wanted, "set-ipam", form, dry_run=dry_run)
 
 
 @verb(name="set-tep")
 @click.argument("addresses", metavar="ADDRESS[,ADDRESS...]")
+@click.option("--default", metavar="ADDRESS", help="The default one of several (OVN 24.09).")
 @click.option("--force", is_flag=True, help="Write an address that is on no interface here.")
-def set_tep(app: App, addresses: str, force: bool, form: str) -> None:
-    """Set this host's tunnel endpoint: the address by which other hosts reach it.
+@dry_run_option
+def set_tep(
+    app: App, addresses: str, default: str | None, force: bool, dry_run: bool, form: str
+) -> None:
+    """Set this host's tunnel endpoints: the addresses by which other hosts reach it.
 
-    Writes external_ids ovn-encap-ip.
+    Writes external_ids ovn-encap-ip, and ovn-encap-ip-default where one is named; a default that
+    is none of the new addresses is unset.
     """
-    wanted = settings.parse_addresses(addresses)
+    teps = settings.parse_addresses(addresses)
+    one = settings.parse_addresses(default)[0] if default is not None else None
     if not force:
         host_addresses.refuse_foreign(
-            "tunnel endpoint", wanted, "; or --force to write it all the same"
+            "tunnel endpoint", teps, "; or --force to write it all the same"
         )
     with app.host(settings.TABLES) as session:
-        keys = {settings.TEP: ",".join(wanted)}
-        output.key_changes(settings.apply(session, keys, "set-tep"), form)
+        wanted = settings.tep_keys(teps, one, settings.root(session).external_ids)
+        if default is not None:
+            changes.refuse(session, wanted, force=force)
+        changes.write(session, wanted, "set-tep", form, dry_run=dry_run)
 
 
 @verb(name="set-encap-type")
 @click.argument("types", metavar="TYPE[,TYPE...]")
-def set_encap_type(app: App, types: str, form: str) -> None:
+@dry_run_option
+def set_encap_type(app: App, types: str, dry_run: bool, form: str) -> None:
     """Set the tunnels' encapsulation: geneve, stt or vxlan.
 
     Writes external_ids ovn-encap-type. A type with which this chassis could never register is
@@ -66,30 +83,34 @@ def set_encap_type(app: App, types: str, form: str) -> None:
     wanted = encap.parse(types)
     with app.host(settings.TABLES) as session:
         encap.refuse_impossible(session, wanted)
-        keys = {settings.ENCAP_TYPE: ",".join(wanted)}
-        output.key_changes(settings.apply(session, keys, "set-encap-type"), form)
+        value = {settings.ENCAP_TYPE: ",".join(wanted)}
+        changes.write(session, value, "set-encap-type", form, dry_run=dry_run)
     for text in encap.warnings(wanted):
         output.warn(text)
 
 
 @verb(name="unset-ipam")
-def unset_ipam(app: App, form: str) -> None:
+@dry_run_option
+def unset_ipam(app: App, dry_run: bool, form: str) -> None:
     """Forget where the IPAM server and OVN central are."""
-    _unset(app, form, "unset-ipam", settings.IPAM, settings.REMOTE, settings.NORTHBOUND)
+    with app.host(settings.TABLES) as session:
+        wanted = dict.fromkeys((settings.IPAM, settings.REMOTE, settings.NORTHBOUND))
+        changes.write(session, wanted, "unset-ipam", form, dry_run=dry_run)
 
 
 @verb(name="unset-tep")
-def unset_tep(app: App, form: str) -> None:
-    """Unset this host's tunnel endpoint."""
-    _unset(app, form, "unset-tep", settings.TEP)
+@dry_run_option
+def unset_tep(app: App, dry_run: bool, form: str) -> None:
+    """Unset this host's tunnel endpoints, the default one with them."""
+    with app.host(settings.TABLES) as session:
+        wanted = dict.fromkeys((settings.TEP, settings.TEP_DEFAULT))
+        changes.write(session, wanted, "unset-tep", form, dry_run=dry_run)
 
 
 @verb(name="unset-encap-type")
-def unset_encap_type(app: App, form: str) -> None:
+@dry_run_option
+def unset_encap_type(app: App, dry_run: bool, form: str) -> None:
     """Unset the tunnels' encapsulation."""
-    _unset(app, form, "unset-encap-type", settings.ENCAP_TYPE)
-
-
-def _unset(app: App, form: str, comment: str, *keys: str) -> None:
     with app.host(settings.TABLES) as session:
-        output.key_changes(settings.apply(session, dict.fromkeys(keys), comment), form)
+        wanted = dict.fromkeys((settings.ENCAP_TYPE,))
+        changes.write(session, wanted, "unset-encap-type", form, dry_run=dry_run)

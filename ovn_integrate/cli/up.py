@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from ovn_integrate import bringup, paths
 from ovn_integrate.cli import output
-from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.errors import Invalid
 from ovn_integrate.host import addresses, bridge, encap, settings
 
@@ -18,6 +20,7 @@ from ovn_integrate.host import addresses, bridge, encap, settings
 @click.option("--datapath", type=click.Choice(bridge.DATAPATHS), default="auto", show_default=True)
 @click.option("--all-in-one", is_flag=True, help="Run the IPAM server and OVN central here too.")
 @click.option("--driver/--no-driver", default=True, show_default=True, help="The Docker driver.")
+@dry_run_option
 def up(
     app: App,
     ipam: str | None,
@@ -26,6 +29,7 @@ def up(
     datapath: str,
     all_in_one: bool,
     driver: bool,
+    dry_run: bool,
     form: str,
 ) -> None:
     """Make this host an OVN chassis: all steps in one, each skipped when already so."""
@@ -41,6 +45,9 @@ def up(
         timeout=app.timeout,
         db=app.db or paths.host_remote(),
     )
+    if dry_run:
+        _foreseen(bringup.foresee_up(wish), form)
+        return
     steps = []
     for name, changed in bringup.up(wish):
         steps.append({"step": name, "changed": changed})
@@ -52,8 +59,12 @@ def up(
 
 
 @verb()
-def down(app: App, form: str) -> None:
+@dry_run_option
+def down(app: App, dry_run: bool, form: str) -> None:
     """Undo what up did on this host, and nothing else."""
+    if dry_run:
+        _foreseen(bringup.foresee_down(app.db or paths.host_remote(), app.timeout), form)
+        return
     undone = []
     for name in bringup.down(app.db or paths.host_remote(), app.timeout):
         undone.append(name)
@@ -65,6 +76,23 @@ def down(app: App, form: str) -> None:
         form,
         undone=undone,
     )
+
+
+def _foreseen(steps: Iterable[bringup.Foreseen], form: str) -> None:
+    found = list(steps)
+    answer = {
+        "changed": False,
+        "dry_run": True,
+        "steps": [{"step": one.step, "needed": bool(one.what), "what": one.what} for one in found],
+        "plan": [line.as_data() for one in found for line in one.lines],
+    }
+    if output.data(answer, form):
+        return
+    for one in found:
+        click.echo(f"{one.step:20} {f'to be {one.what}' if one.what else 'already so'}")
+        for line in one.lines:
+            click.echo(f"{'':20} {output.key_change(line)}")
+    click.echo("dry run: nothing was changed", err=True)
 
 
 def _addresses(ipam: str | None, tep: str | None, all_in_one: bool) -> tuple[list[str], list[str]]:

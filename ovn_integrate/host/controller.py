@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ovn_integrate import paths, runner
@@ -16,6 +17,16 @@ _TABLES = {"Chassis": ["name", "hostname", "encaps"], "Encap": ["type", "ip"]}
 def running() -> bool:
     """Whether ovn-controller runs here."""
     return daemons.alive(_pidfile()) is not None
+
+
+def version() -> tuple[int, int] | None:
+    """The version of the ovn-controller that is installed here, like (24, 9); None without one."""
+    try:
+        said = runner.run(["ovn-controller", "--version"], timeout=2.0)
+    except CommandFailed:
+        return None
+    found = re.match(r"ovn-controller (\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def start(session: Session, timeout: float) -> bool:

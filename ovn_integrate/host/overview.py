@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ovn_integrate.errors import NotFound
 from ovn_integrate.host import bridge, controller, settings
+from ovn_integrate.host import keys as known
 from ovn_integrate.ovsdb import Session
 
 _KEYS = (
@@ -21,17 +23,32 @@ _PATIENCE = 2.0
 
 
 def describe(session: Session) -> dict[str, Any]:
-    """Settings, bridge, controller and tunnels.
+    """Settings, those of single chassis, bridge, controller and tunnels.
+
+    The settings are in the form that :mod:`ovn_integrate.host.hostfile` reads.
 
     :param session: has the columns of :data:`bridge.TABLES`.
     """
     keys = settings.root(session).external_ids
     return {
-        "settings": {key: keys.get(key, "") for key in _KEYS},
+        **_settings(keys),
         "bridge": _bridge(session),
         "controller": controller.describe(session, min(_PATIENCE, session.timeout)),
         "tunnels": bridge.tunnels(session),
     }
+
+
+def _settings(keys: Mapping[str, str]) -> dict[str, Any]:
+    """The keys that ovn-controller reads, and where there are any those of single chassis."""
+    plain = {key: keys.get(key, "") for key in _KEYS}
+    chassis: dict[str, dict[str, str]] = {}
+    for spelling in sorted(keys):
+        key, name = known.split(spelling) or (None, None)
+        if key is not None and name is not None:
+            chassis.setdefault(name, {})[key] = keys[spelling]
+        elif key is not None:
+            plain[key] = keys[spelling]
+    return {"settings": plain, **({"chassis": chassis} if chassis else {})}
 
 
 def _bridge(session: Session) -> dict[str, Any]:

@@ -23,6 +23,7 @@ IPAM = "ipam"
 REMOTE = "ovn-remote"
 NORTHBOUND = "ovn-nb"
 TEP = "ovn-encap-ip"
+TEP_DEFAULT = "ovn-encap-ip-default"
 ENCAP_TYPE = "ovn-encap-type"
 SYSTEM_ID = "system-id"
 BRIDGE = "ovn-bridge"
@@ -62,19 +63,6 @@ class Settings:
         return [urlsplit(url).hostname or "" for url in self.ipam_urls]
 
 
-@dataclass(frozen=True)
-class KeyChange:
-    """One key of external_ids: what it is, what it shall be; None is unset."""
-
-    key: str
-    current: str | None
-    wanted: str | None
-
-    @property
-    def needed(self) -> bool:
-        return self.current != self.wanted
-
-
 def root(session: Any) -> Any:
     """The one row of the table Open_vSwitch, of a :class:`Session` or a ``Change``.
 
@@ -105,17 +93,14 @@ def value(keys: Mapping[str, str], key: str) -> str | None:
     return keys.get(f"{key}-{keys.get(SYSTEM_ID)}") or keys.get(key) or None
 
 
-def plan(session: Session, wanted: Mapping[str, str | None]) -> list[KeyChange]:
-    """What writing these keys would change, a row for each key."""
-    keys = root(session).external_ids
-    return [KeyChange(key, keys.get(key), value) for key, value in wanted.items()]
+def write(session: Session, wanted: Mapping[str, str | None], comment: str) -> bool:
+    """Write what this program keeps for itself, without a record of it; None removes a key.
 
-
-def apply(session: Session, wanted: Mapping[str, str | None], comment: str) -> list[KeyChange]:
-    """Write these keys in one transaction; None removes a key. Returns what was planned."""
-    planned = plan(session, wanted)
-    session.transact(lambda change: change.set_keys(root(change), "external_ids", wanted), comment)
-    return planned
+    What a user may want to undo goes by :func:`ovn_integrate.host.history.apply`.
+    """
+    return session.transact(
+        lambda change: change.set_keys(root(change), "external_ids", wanted), comment
+    ).changed
 
 
 def ipam_keys(
@@ -134,6 +119,27 @@ def ipam_keys(
         REMOTE: ",".join(f"{scheme}:{host}:{sb_port}" for host in hosts),
         NORTHBOUND: ",".join(f"{scheme}:{host}:{nb_port}" for host in hosts),
     }
+
+
+def tep_keys(
+    addresses: Iterable[str], default: str | None, current: Mapping[str, str]
+) -> dict[str, str | None]:
+    """The keys of this host's tunnel endpoints and of the default one of them.
+
+    :param default: one of the addresses; None keeps the one that is set, while it is one of them.
+    :param current: the keys as they are.
+    :raises Invalid: the default is none of the addresses.
+    """
+    wanted = list(addresses)
+    if default is not None and default not in wanted:
+        raise Invalid(
+            f"default tunnel endpoint {default}", f"is none of {', '.join(wanted)}", "name it there"
+        )
+    keys: dict[str, str | None] = {TEP: ",".join(wanted)}
+    kept = default if default is not None else current.get(TEP_DEFAULT)
+    if kept is not None:
+        keys[TEP_DEFAULT] = kept if kept in wanted else None
+    return keys
 
 
 def require(settings: Settings, *keys: str) -> None:

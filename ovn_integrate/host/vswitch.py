@@ -92,7 +92,7 @@ def ensure_system_id(session: Session) -> bool:
     """Give this host a system-id if it has none; whether it had to."""
     if settings.read(session).system_id:
         return False
-    settings.apply(session, {settings.SYSTEM_ID: str(uuid.uuid4())}, "set system-id")
+    settings.write(session, {settings.SYSTEM_ID: str(uuid.uuid4())}, "set system-id")
     return True
 
 

@@ -13,6 +13,7 @@ from ovn_integrate.ipam.api import create_app
 from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.store import Store
 from tests.functional.daemons import OvsdbServer
+from tests.functional.switch import Verb, verb_on
 
 
 @pytest.fixture
@@ -44,6 +45,21 @@ def ovsdb_server(folder: Path) -> Iterator[Callable[[str], OvsdbServer]]:
 def ovsdb(ovsdb_server: Callable[[str], OvsdbServer]) -> Callable[[str], str]:
     """Starts a server as ``ovsdb_server`` does and gives its remote alone."""
     return lambda kind: ovsdb_server(kind).remote
+
+
+@pytest.fixture
+def switch(ovsdb_server: Callable[[str], OvsdbServer]) -> OvsdbServer:
+    """A host's database as Open vSwitch leaves it after its first start."""
+    server = ovsdb_server("host")
+    server.ctl("init")
+    server.ctl("set", "Open_vSwitch", ".", "external_ids:system-id=chassis-1", "ovs_version=3.1.0")
+    return server
+
+
+@pytest.fixture
+def verb(switch: OvsdbServer) -> Verb:
+    """Runs verbs on the host's database ``switch``."""
+    return verb_on(switch.remote)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,41 +10,8 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.host import interfaces
 from tests.functional.daemons import SCHEMAS, OvsdbServer
-
-Verb = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def switch(ovsdb_server: Callable[[str], OvsdbServer]) -> OvsdbServer:
-    """A host's database as Open vSwitch leaves it after its first start."""
-    server = ovsdb_server("host")
-    server.ctl("init")
-    server.ctl("set", "Open_vSwitch", ".", "external_ids:system-id=chassis-1", "ovs_version=3.1.0")
-    return server
-
-
-@pytest.fixture
-def verb(switch: OvsdbServer) -> Verb:
-    return _verb(switch.remote)
-
-
-def _verb(remote: str, *options: str) -> Verb:
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "ovn_integrate", "--db", remote, *options, *words]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-
-    return run
-
-
-def keys(switch: OvsdbServer) -> dict[str, str]:
-    listed = switch.ctl("--format=json", "--columns=external_ids", "list", "Open_vSwitch")
-    return dict(json.loads(listed)["data"][0][0][1])
-
-
-def own_address() -> str:
-    return next(iter(interfaces.addresses()))
+from tests.functional.switch import Verb, keys, own_address, transactions, verb_on
 
 
 def test_set_ipam_writes_its_three_keys_and_says_what_they_were(
@@ -64,9 +29,9 @@ def test_set_ipam_writes_its_three_keys_and_says_what_they_were(
 
 
 def test_the_three_keys_are_one_transaction(switch: OvsdbServer, verb: Verb) -> None:
-    before = _transactions(switch)
+    before = transactions(switch)
     verb("set-ipam", "192.0.2.1")
-    assert _transactions(switch) == before + 1
+    assert transactions(switch) == before + 1
 
 
 @pytest.mark.parametrize(
@@ -76,11 +41,11 @@ def test_a_second_time_changes_nothing_and_says_so(
     switch: OvsdbServer, verb: Verb, words: tuple[str, ...]
 ) -> None:
     assert verb(*words).returncode == 0
-    before = _transactions(switch)
+    before = transactions(switch)
     done = verb(*words, "-o", "json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["changed"] is False
-    assert _transactions(switch) == before
+    assert transactions(switch) == before
 
 
 def test_set_tep_takes_an_address_of_this_host(switch: OvsdbServer, verb: Verb) -> None:
@@ -191,10 +156,10 @@ def test_show_is_the_same_thing_in_three_forms(switch: OvsdbServer, verb: Verb) 
 
 
 def test_asking_changes_nothing(switch: OvsdbServer, verb: Verb) -> None:
-    before = _transactions(switch)
+    before = transactions(switch)
     for words in (("show",), ("controller", "status"), ("ipam", "status"), ("driver", "status")):
         verb(*words)
-    assert _transactions(switch) == before
+    assert transactions(switch) == before
 
 
 @pytest.mark.parametrize(
@@ -202,7 +167,7 @@ def test_asking_changes_nothing(switch: OvsdbServer, verb: Verb) -> None:
     [(("controller", "start"), "ovn-remote"), (("network", "list"), "ipam")],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_a_missing_setting_exits_3_and_names_the_verb(
+def test_a_missing_setting_exits_3_and_names_theverb_on(
     verb: Verb, words: tuple[str, ...], key: str
 ) -> None:
     done = verb(*words)
@@ -213,7 +178,7 @@ def test_a_missing_setting_exits_3_and_names_the_verb(
 
 
 def test_no_database_exits_4_at_once(folder: Path) -> None:
-    done = _verb(f"unix:{folder}/none.sock")("set-ipam", "192.0.2.1")
+    done = verb_on(f"unix:{folder}/none.sock")("set-ipam", "192.0.2.1")
     assert done.returncode == 4
     assert "No such file or directory" in done.stderr
 
@@ -221,7 +186,7 @@ def test_no_database_exits_4_at_once(folder: Path) -> None:
 def test_a_frozen_database_exits_4_within_the_timeout(switch: OvsdbServer) -> None:
     switch.freeze()
     began = time.monotonic()
-    done = _verb(switch.remote, "--timeout", "1")("set-ipam", "192.0.2.1")
+    done = verb_on(switch.remote, "--timeout", "1")("set-ipam", "192.0.2.1")
     assert done.returncode == 4
     assert time.monotonic() - began < 10
     switch.thaw()
@@ -229,7 +194,7 @@ def test_a_frozen_database_exits_4_within_the_timeout(switch: OvsdbServer) -> No
 
 def test_a_switch_that_does_not_take_in_the_bridge_is_named(switch: OvsdbServer) -> None:
     # There is a database here, and no ovs-vswitchd.
-    done = _verb(switch.remote, "--timeout", "1")("create-integration-bridge")
+    done = verb_on(switch.remote, "--timeout", "1")("create-integration-bridge")
     assert done.returncode == 7
     assert "ovs-vswitchd" in done.stderr
 
@@ -237,16 +202,9 @@ def test_a_switch_that_does_not_take_in_the_bridge_is_named(switch: OvsdbServer)
 def test_a_database_that_open_vswitch_never_used_exits_3(
     ovsdb_server: Callable[[str], OvsdbServer],
 ) -> None:
-    done = _verb(ovsdb_server("host").remote)("show")
+    done = verb_on(ovsdb_server("host").remote)("show")
     assert done.returncode == 3
     assert "start Open vSwitch" in done.stderr
-
-
-def _transactions(switch: OvsdbServer) -> int:
-    log = subprocess.run(
-        ["ovsdb-tool", "show-log", str(switch._file)], capture_output=True, text=True, check=True
-    )
-    return sum(line.startswith("record ") for line in log.stdout.splitlines())
 
 
 def _southbound_without_stt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> OvsdbServer:

@@ -112,6 +112,7 @@ class Host:
     def cli(
         self,
         *arguments: str,
+        input: str | None = None,
         check: bool = True,
         timeout: float = 60,
         env: Mapping[str, str] | None = None,
@@ -122,6 +123,7 @@ class Host:
             "-m",
             "ovn_integrate",
             *arguments,
+            input=input,
             check=check,
             timeout=timeout,
             env={"PATH": self._path, **(env or {})},

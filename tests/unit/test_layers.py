@@ -45,7 +45,8 @@ IMPORTERS = {
     "urllib3": {"driver/failover.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
     "tabulate": {"cli/output.py"},
-    "yaml": {"cli/output.py"},
+    "yaml": {"cli/output.py", "host/hostfile.py"},  # one writes it, the other reads it
+    "pydantic": {"driver/app.py", "driver/wire.py", "host/hostfile.py"},
 }
 
 # Where anything that can go wrong is caught: the process, a request, a job of another thread.
