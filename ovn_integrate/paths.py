@@ -86,6 +86,12 @@ def logfile(server: str) -> Path:
     return logdir() / f"{server}.log"
 
 
+def ipv4_sysctl() -> Path:
+    """The kernel's parameters of IPv4 in this network namespace (ip-sysctl): where /proc/sys may
+    only be read, as in Docker's managed plugins, another place of the same."""
+    return _folder("OVN_INTEGRATE_IPV4_SYSCTL", "/proc/sys/net/ipv4")
+
+
 def plugin_socket() -> Path:
     """Where Docker looks for the driver ``openvswitch`` (docker/cli docs/extend/plugin_api.md)."""
     return _folder("OVN_INTEGRATE_PLUGIN_DIR", "/run/docker/plugins") / "openvswitch.sock"

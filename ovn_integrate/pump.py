@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -27,10 +28,17 @@ _IDLE = 5.0
 
 
 class _Job(Generic[T]):
-    def __init__(self, change: Callable[[Change], T], comment: str) -> None:
+    def __init__(self, change: Callable[[Change], T], comment: str, limit: float) -> None:
         self.change = change
         self.comment = comment
+        self.deadline = time.monotonic() + limit
         self.future: Future[T] = Future()
+
+    def attempt(self, change: Change) -> T:
+        """:raises DatabaseUnavailable: nobody waits for it any more, so it must not be done."""
+        if time.monotonic() > self.deadline:
+            raise DatabaseUnavailable("change", "its time is over", "try again")
+        return self.change(change)
 
 
 class _Watch:
@@ -58,11 +66,19 @@ class _HalfWritten(BaseException):
         self.error = error
 
 
+def _nobody(changes: int, seconds: float) -> None:
+    pass
+
+
 class Pump:
     """Owns a session; any thread may change, wait on or read the database through it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, committed: Callable[[int, float], None] = _nobody) -> None:
+        """:param committed: told of each transaction that wrote something: how many changes it
+        carried, and the seconds that it took.
+        """
         self.session = session
+        self._committed = committed
         self._jobs: list[_Job[Any]] = []
         self._watches: list[_Watch] = []
         self._queue = threading.Lock()
@@ -96,11 +112,12 @@ class Pump:
 
         :raises Error: what ``change`` raised, or what :meth:`Session.transact` raises.
         """
-        job = _Job(change, comment)
+        limit = self.session.timeout if timeout is None else timeout
+        # The session's own deadline comes first and has the better message.
+        job = _Job(change, comment, limit + 1)
         with self._queue:
             self._jobs.append(job)
         self._wake()
-        limit = self.session.timeout if timeout is None else timeout
         return self._outcome(job.future, limit)
 
     def wait_until(self, predicate: Callable[[], T], *, timeout: float) -> T | None:
@@ -122,9 +139,9 @@ class Pump:
 
     def _outcome(self, future: Future[T], limit: float) -> T:
         try:
-            # The session's own deadline comes first and has the better message.
             return future.result(limit + 1)
         except FutureTimeout:
+            future.cancel()
             raise DatabaseUnavailable(
                 self.session.remote, f"did not take the change within {limit:g} s", "try again"
             ) from None
@@ -138,7 +155,8 @@ class Pump:
             with suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
             with self._queue:
-                batch, self._jobs = self._jobs, []
+                jobs, self._jobs = self._jobs, []
+            batch = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             if batch:
                 self._commit(batch)
             else:
@@ -179,7 +197,11 @@ class Pump:
             return [(job, _attempt(job, change)) for job in batch]
 
         comment = ", ".join(dict.fromkeys(job.comment for job in batch))
-        return self.session.transact(together, comment).value
+        begun = time.perf_counter()
+        result = self.session.transact(together, comment)
+        if result.changed:
+            self._committed(len(batch), time.perf_counter() - begun)
+        return result.value
 
     def _reject(self, batch: list[_Job[Any]], error: Rejected) -> None:
         """The server refuses a group as a whole: find the culprit by committing one by one."""
@@ -193,7 +215,7 @@ class Pump:
 def _attempt(job: _Job[Any], change: Change) -> Any:
     writes = change.writes
     try:
-        return job.change(change)
+        return job.attempt(change)
     except Exception as error:  # a bug in one request must not end the thread that all need
         if change.writes != writes:
             raise _HalfWritten(job, error) from error

@@ -64,6 +64,21 @@ def spawn(argv: Sequence[str | Path], log: Path) -> Process:
         )
 
 
+def child(argv: Sequence[str | Path]) -> int:
+    """Start a command as a child, with this process's output and in a process group of its own.
+
+    No signal is blocked in it, whatever the caller blocks.
+
+    :returns: its process id; whoever calls reaps it.
+    :raises CommandFailed: it is missing.
+    """
+    words = [str(word) for word in argv]
+    try:
+        return os.posix_spawnp(words[0], words, os.environ, setpgroup=0, setsigmask=())
+    except FileNotFoundError as error:
+        raise CommandFailed(words[0], "is not installed", f"tried: {shlex.join(words)}") from error
+
+
 def installed(command: str) -> bool:
     """Whether a command is on the PATH."""
     return shutil.which(command) is not None

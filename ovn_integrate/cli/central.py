@@ -56,9 +56,35 @@ def status(app: App, form: str) -> None:
         raise Unhealthy("OVN central", "is not running", "ovn-integrate central start")
 
 
+@verb()
+@click.option(
+    "--listen",
+    default="0.0.0.0",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where other hosts reach the databases (ports 6641, 6642) and the IPAM server (9696).",
+)
+@click.option(
+    "--access-log",
+    default="-",
+    show_default=True,
+    metavar="FILE|-|off",
+    help="As of ipam start.",
+)
+def run(app: App, listen: str, access_log: str, form: str) -> None:
+    """Run all of central and the IPAM server in the foreground, as a container's first process.
+
+    It says "ready:" when hosts may come, ends with all of them at SIGTERM, and ends when one of
+    them does.
+    """
+    from ovn_integrate import container
+
+    container.run(listen, access_log, app.timeout, click.echo)
+
+
 def _places(listeners: list[str]) -> str:
     return "listening on " + ", ".join(listeners) if listeners else "for this host only"
 
 
-for _verb in (start, stop, status):
+for _verb in (start, stop, status, run):
     central.add_command(_verb)

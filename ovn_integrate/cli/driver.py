@@ -34,7 +34,7 @@ def driver() -> None:
     type=click.Choice(options.SCOPES),
     default=options.LOCAL,
     show_default=True,
-    help="global for Docker 20.10 engines that share a key-value store (--cluster-store).",
+    help="global for a Swarm's plugin, and for Docker 20.10 engines with a key-value store.",
 )
 @click.option(
     "--gc-interval",
@@ -44,6 +44,11 @@ def driver() -> None:
     metavar="SECONDS",
     help="How often to remove what no living endpoint owns, see driver gc; 0 never does.",
 )
+@click.option(
+    "--no-check",
+    is_flag=True,
+    help="Serve also where this host is not set up yet: what Docker asks fails until it is.",
+)
 def start(
     app: App,
     overlay_mode: bool,
@@ -51,6 +56,7 @@ def start(
     ready_timeout: float,
     scope: str,
     gc_interval: float,
+    no_check: bool,
     form: str,
 ) -> None:
     """Serve Docker until SIGTERM, or in the background with --detach."""
@@ -82,7 +88,8 @@ def start(
 
     # Behind a socket that stays, ending would only be started again: activation is refused instead.
     if not web.handed_over():
-        server.check(remote, app.timeout)
+        if not no_check:
+            server.check(remote, app.timeout)
         try:
             socket.parent.mkdir(parents=True, exist_ok=True)
         except PermissionError:

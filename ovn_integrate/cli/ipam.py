@@ -29,8 +29,16 @@ def ipam() -> None:
     help="Where to serve.",
 )
 @click.option("--nb", metavar="REMOTE", help="OVN Northbound.  [default: as set, else this host's]")
+@click.option(
+    "--access-log",
+    default="-",
+    show_default=True,
+    metavar="FILE|-|off",
+    help="A line of JSON for each request: in a file that logrotate(8) may move away, or on "
+    "standard output, which is the server's log with --detach.",
+)
 @click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
-def start(app: App, listen: str, nb: str | None, detach: bool, form: str) -> None:
+def start(app: App, listen: str, nb: str | None, access_log: str, detach: bool, form: str) -> None:
     """Serve the IPAM until SIGTERM, or in the background with --detach."""
     bind = _bind(listen)
     running = servers.pid("ipam")
@@ -42,6 +50,7 @@ def start(app: App, listen: str, nb: str | None, detach: bool, form: str) -> Non
     remote = nb or _northbound(app)
     if detach:
         argv = ["--timeout", str(app.timeout), "ipam", "start", "--listen", bind, "--nb", remote]
+        argv += ["--access-log", access_log]
         servers.start_detached(
             "ipam", argv, lambda: servers.ask(bind, "GET", _ROOT) == 200, app.timeout
         )
@@ -49,11 +58,12 @@ def start(app: App, listen: str, nb: str | None, detach: bool, form: str) -> Non
         output.outcome(True, f"IPAM server: serving http://{bind}", "", form, pid=pid, bind=bind)
         return
     from ovn_integrate import web
-    from ovn_integrate.ipam import server
+    from ovn_integrate.ipam import accesslog, server
 
+    log = accesslog.open_log(access_log)
     server.check(remote, app.timeout)
     web.serve(
-        lambda: server.application(remote),
+        lambda: server.application(remote, log),
         bind=bind,
         pidfile=paths.pidfile("ipam"),
         keep_alive=True,

@@ -42,7 +42,7 @@ METHODS: dict[str, tuple[type[wire.Body], Method]] = {
     "NetworkDriver.CreateNetwork": (wire.CreateNetwork, Driver.create_network),
     "NetworkDriver.DeleteNetwork": (wire.NetworkBody, Driver.delete_network),
     "NetworkDriver.AllocateNetwork": (wire.AllocateNetwork, Driver.allocate_network),
-    "NetworkDriver.FreeNetwork": (wire.NetworkBody, Driver.nothing),
+    "NetworkDriver.FreeNetwork": (wire.NetworkBody, Driver.free_network),
     "NetworkDriver.CreateEndpoint": (wire.CreateEndpoint, Driver.create_endpoint),
     "NetworkDriver.DeleteEndpoint": (wire.EndpointBody, Driver.delete_endpoint),
     "NetworkDriver.EndpointOperInfo": (wire.EndpointBody, Driver.endpoint_info),

@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import engine, options, policy, routers, wire
+from ovn_integrate.driver import engine, options, policy, routers, tags, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.gateways import Gateways
@@ -146,8 +147,9 @@ class Driver:
 
     def _close(self, client: Client, network_id: str) -> None:
         with ExitStack() as rest:  # what fails must not keep the rest from going
-            rest.callback(self._networks.release, client, network_id)
-            rest.callback(routers.disconnect, client, network_id)
+            rest.callback(self._networks.release, client, network_id, self._host())
+            if not tags.is_of_swarm(network_id):  # other hosts may still go out by its router
+                rest.callback(routers.disconnect, client, network_id)
             self._gateways.delete(network_id)
 
     def delete_network(self, body: wire.NetworkBody) -> Reply:
@@ -156,8 +158,30 @@ class Driver:
         return {}
 
     def allocate_network(self, body: wire.AllocateNetwork) -> Reply:
-        """Asked of a swarm's manager; what it answers are all the options that the nodes see."""
-        return {"Options": body.options}
+        """Have the logical network of a swarm before its nodes ask for it, all at the same moment.
+
+        Asked of the swarm's leader, and for each network again when there is a new one: that must
+        not fail, or the leader takes the addresses of running tasks for free. What is answered are
+        all the options that the nodes see.
+        """
+        if options.SWARM in body.options:
+            return {"Options": body.options}
+        asked = options.parse_network({options.GENERIC: body.options})
+        # Which way out a network has is said once more, and for good, to the nodes.
+        asked = replace(asked, gateway=options.DOCKER)
+        client, swarm = self._client(), Place(tags.SWARM)
+        pools, _ = _pools(body)
+        if asked.network is not None:
+            self._networks.adopt(client, body.network_id, asked, pools, swarm)
+        else:
+            self._networks.make(client, body.network_id, asked, pools, swarm)
+        made = self._networks.get(client, body.network_id)
+        return {"Options": {**body.options, options.SWARM: made.id}}
+
+    def free_network(self, body: wire.NetworkBody) -> Reply:
+        """The end of a swarm's network, told to its leader."""
+        self._networks.free(self._client(), body.network_id)
+        return {}
 
     def create_endpoint(self, body: wire.CreateEndpoint) -> Reply:
         wanted = _wanted(body.interface)

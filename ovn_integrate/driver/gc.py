@@ -203,14 +203,17 @@ class Collector:
 
     def _take_off(self, stray: Stray) -> bool:
         client = self._connect()
+        host = str(self._links.settings().system_id)
         network = client.show("networks", stray.name)
         ports = client.query("ports", network_id=network["id"])
+        if tags.is_of_swarm(stray.owner):
+            ports = [one for one in ports if one.get("binding:host_id") == host]
         # Those of its router go with it.
         if tags.MADE in network["tags"] and not all(map(routers.owns, ports)):
             log.warning("network %s of a removed Docker network has ports", network["id"])
             return False
         self._gateways.delete_of(stray.owner)
-        self._networks.take_off(client, network, stray.owner)
+        self._networks.take_off(client, network, stray.owner, host)
         return True
 
 

@@ -74,6 +74,12 @@ class Ipam:
         return {}
 
     def request_address(self, body: wire.RequestAddress) -> Reply:
+        if options.is_of_swarm(body.options):
+            raise Invalid(
+                f"IPAM driver {SPACE}",
+                "has no addresses for a Swarm, whose leader asks for those of all nodes",
+                "leave --ipam-driver out: Swarm's own addresses are unique",
+            )
         pool = PoolId.parse(body.pool_id)
         address = ip_address(str(body.address)) if body.address else None
         asked = Asked(pool, address, options.parse_mac(body.options))

@@ -341,7 +341,7 @@ class Links:
         where = self._by_name.get((table, name))
         return session.row(table, where) if where is not None else None
 
-    def _note(self, event: str, row: Row, _old: Row | None) -> None:
+    def _note(self, event: str, row: Row) -> None:
         table = row._table.name
         if table == settings.ROOT:
             self._settings = None

@@ -19,7 +19,7 @@ from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.model import Network, Network4or6, Place, Pool, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import DOCKER, NETWORK, OVN, NetworkOptions
-from ovn_integrate.driver.owners import RESERVED
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Networks:
             raise Conflict(f"network {network_id[:12]}", f"is on {held['name']} already")
         _refuse_other_pools(found, _subnets(client, found["id"]), pools)
         client.tag("networks", found["id"], tags.at(network_id, place.host))
-        with self._taken_off(client, found["id"], network_id):
+        with self._taken_off(client, found["id"], network_id, place.host):
             _set_aside(client, found["id"], network_id, pools, place, made=False)
             self._hold(client, found["id"], network_id, options)
         self.look(client, network_id)
@@ -137,20 +137,36 @@ class Networks:
             self._fill(client, found, network_id, options, pools, place)
         self.look(client, network_id)
 
-    def release(self, client: Client, network_id: str) -> None:
+    def release(self, client: Client, network_id: str, host: str) -> None:
         """Take a Docker network off its logical network, which goes if it was made for Docker
-        and no other Docker network is on it.
+        and no other Docker network is on it. One of a swarm goes off it with its last host.
 
         :raises NetworkInUse: it still has ports.
         """
         self.forget(network_id)
         found = _tagged(client, network_id)
         if found is not None:
-            self.take_off(client, found, network_id)
+            self.take_off(client, found, network_id, host)
 
-    def take_off(self, client: Client, found: Resource, network_id: str) -> None:
-        """The same for a logical network that was found already, of which an id's beginning is
-        known, as :func:`tags.short` gives it."""
+    def free(self, client: Client, network_id: str) -> None:
+        """Take a network off its swarm, which has no task on it any more. Hosts that still have
+        endpoints on it leave it with the last; of the others nothing more is heard.
+        """
+        found = _tagged(client, network_id)
+        if found is None:
+            return
+        ports = client.query("ports", network_id=found["id"], device_owner=ENDPOINTS)
+        busy = {tags.at(network_id, port.get("binding:host_id") or "") for port in ports}
+        for tag in tags.places(found["tags"], network_id):
+            if tag not in busy:
+                client.untag("networks", found["id"], tag)
+        self.release(client, network_id, tags.SWARM)
+
+    def take_off(self, client: Client, found: Resource, network_id: str, host: str) -> None:
+        """The same as :meth:`release` for a logical network that was found already, of which an
+        id's beginning is known, as :func:`tags.short` gives it."""
+        if tags.is_of_swarm(network_id) and _others_stay(client, found, network_id, host):
+            return
         setaside.let_go(client, found["id"], network_id)
         if tags.gateway(found["tags"], network_id) == OVN:
             routers.disconnect(client, network_id)
@@ -191,7 +207,7 @@ class Networks:
         for pool in pools:
             if pool.cidr not in have:
                 client.create("subnets", **_subnet_body(network["id"], pool))
-        with self._taken_off(client, network["id"], network_id):
+        with self._taken_off(client, network["id"], network_id, place.host):
             _set_aside(client, network["id"], network_id, pools, place, made=True)
             self._hold(client, network["id"], network_id, options)
 
@@ -208,14 +224,14 @@ class Networks:
         client.tag("networks", id, tags.of(network_id))
 
     @contextmanager
-    def _taken_off(self, client: Client, id: str, network_id: str) -> Iterator[None]:
+    def _taken_off(self, client: Client, id: str, network_id: str, host: str) -> Iterator[None]:
         """Take a Docker network off a logical network again when what follows fails."""
         try:
             yield
         except Error:
             try:
                 brief = client.within(_UNDO)
-                self.take_off(brief, brief.show("networks", id), network_id)
+                self.take_off(brief, brief.show("networks", id), network_id, host)
             except Error as error:
                 log.warning("left behind: %s", error)
             raise
@@ -320,6 +336,17 @@ def _subnet_body(id: str, pool: Pool) -> dict[str, Any]:
 
 def _tagged(client: Client, network_id: str) -> Resource | None:
     return next(iter(client.query("networks", tags=tags.of(network_id))), None)
+
+
+def _others_stay(client: Client, found: Resource, network_id: str, host: str) -> bool:
+    """Take one host off a swarm's network; whether another still has it."""
+    for tag in tags.of_host(found["tags"], network_id, host):
+        client.untag("networks", found["id"], tag)
+    try:
+        left = client.show("networks", found["id"])["tags"]
+    except NetworkNotFound:
+        return False
+    return bool(tags.places(left, network_id))
 
 
 def _named(client: Client, network_id: str) -> Resource | None:

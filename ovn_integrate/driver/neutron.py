@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from ovn_integrate import errors
+from ovn_integrate.driver import failover
 from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
 
 Resource = dict[str, Any]
@@ -25,6 +27,8 @@ Resource = dict[str, Any]
 TIMEOUT = 10.0
 _CONNECT = 3.0
 _CONNECTIONS = 32
+_UNAVAILABLE = 503
+_ONCE = "Idempotency-Key"
 
 _HINT = "ovn-integrate ipam status"
 _NOT_FOUND = {
@@ -46,6 +50,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Client:
     """Speaks to the first of several servers that answers. Any thread may use it.
 
+    A server that does not live any more is given up for the next within 2 s, also in the middle of
+    a request. A creation is sent to another server only if that one sees that it is the same.
+
     :param urls: base URLs (``http://192.0.2.1:9696``), tried in this order.
     :param timeout: seconds for one answer.
     """
@@ -55,12 +62,9 @@ class Client:
         self.timeout = timeout
         self._deadline = float("inf")
         self._meanwhile: Callable[[], None] | None = None
-        self._session = requests.Session()
-        # Reading .netrc and the proxy settings for each request costs more than the request, and
-        # a proxy for the web is not the way to the IPAM server.
-        self._session.trust_env = False
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+        self._order = failover.Order(self.urls)
+        self._session = _session(HTTPAdapter)
+        self._watched = _session(_WatchingAdapter)
 
     def within(self, seconds: float) -> Client:
         """The same client with another deadline, over all its calls from now on together."""
@@ -120,7 +124,10 @@ class Client:
         kind = _singular(collection)
         subject = f"{kind} {attributes.get('name') or ''}".strip()
         key = _key(kind)
-        answer = self._call("POST", f"/v2.0/{collection}", subject, json={key: attributes})
+        # Of one key our own server makes one thing, however often it is sent; Neutron ignores it.
+        once = {_ONCE: str(uuid.uuid4())}
+        path = f"/v2.0/{collection}"
+        answer = self._call("POST", path, subject, json={key: attributes}, headers=once)
         made: Resource = answer[key]
         return made
 
@@ -180,14 +187,18 @@ class Client:
             raise ServiceFailed(response.url, "the answer is no JSON", _HINT) from None
 
     def _answer(self, method: str, path: str, **request: Any) -> requests.Response:
+        """The answer of the first server that gives one."""
         trouble = "no server is set; ovn-integrate set-ipam ADDRESS"
-        for url in self.urls:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise ServiceFailed("IPAM server", f"did not answer in time ({trouble})", _HINT)
-            timeout = (min(_CONNECT, left), min(self.timeout, left))
+        refusal: requests.Response | None = None
+        doubt: ServiceFailed | None = None
+        urls = self._order.now()
+        for url in urls:
+            watched = url != urls[-1]
+            timeout = self._timeouts(watched, trouble)
             try:
-                return self._send(method, url + path, timeout, **request)
+                if doubt is not None and not self._does_once(url, timeout):
+                    break
+                response = self._send(method, url + path, timeout, watched, **request)
             except requests.ConnectTimeout:
                 trouble = f"{url}: no connection within {timeout[0]:g} s"
             except requests.Timeout:
@@ -196,19 +207,70 @@ class Client:
             except requests.ConnectionError as error:
                 trouble = f"{url}: {_reason(error)}"
                 if method == "POST" and _was_sent(error):
-                    # Sent again, it could be applied twice.
-                    raise ServiceFailed(url, f"broke off ({_reason(error)})", _HINT) from error
+                    doubt = ServiceFailed(url, f"broke off ({_reason(error)})", _HINT)
             except requests.RequestException as error:
                 raise ServiceFailed(url, str(error), "ovn-integrate show") from error
-        raise ServiceFailed("IPAM server", f"is out of reach ({trouble})", _HINT)
+            else:
+                if response.status_code != _UNAVAILABLE:
+                    self._order.answered(url)
+                    return response
+                # It cannot reach its database, or not in time; another server may.
+                refusal = response
+                if method == "POST":
+                    doubt = ServiceFailed(url, "is out of reach of its database", _HINT)
+            self._order.failed(url)
+        if refusal is not None:
+            return refusal
+        raise doubt or ServiceFailed("IPAM server", f"is out of reach ({trouble})", _HINT)
+
+    def _timeouts(self, watched: bool, trouble: str) -> tuple[float, float]:
+        """Seconds for a connection and for an answer.
+
+        :raises ServiceFailed: there are none left.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise ServiceFailed("IPAM server", f"did not answer in time ({trouble})", _HINT)
+        return min(failover.CONNECT if watched else _CONNECT, left), min(self.timeout, left)
+
+    def _does_once(self, url: str, timeout: tuple[float, float]) -> bool:
+        """Whether a server makes one thing of a creation that it, or another, is sent twice."""
+        known = self._order.honours
+        if url not in known:
+            said = self._send("GET", f"{url}/v2.0/extensions/{_ONCE.lower()}", timeout, True)
+            known[url] = said.status_code == 200
+        return known[url]
 
     def _send(
-        self, method: str, url: str, timeout: tuple[float, float], **request: Any
+        self, method: str, url: str, timeout: tuple[float, float], watched: bool, **request: Any
     ) -> requests.Response:
         if self._meanwhile is not None and "json" in request:
             request["data"] = _Spoken(json.dumps(request.pop("json")).encode(), self._meanwhile)
-            request["headers"] = {"Content-Type": "application/json"}
-        return self._session.request(method, url, timeout=timeout, **request)
+            headers = request.get("headers", {})
+            request["headers"] = {**headers, "Content-Type": "application/json"}
+        session = self._watched if watched else self._session
+        return session.request(method, url, timeout=timeout, **request)
+
+
+class _WatchingAdapter(HTTPAdapter):
+    """Gives a server up that is silent, for which there must be another one."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {
+            **self.poolmanager.pool_classes_by_scheme,
+            "http": failover.WatchedPool,
+        }
+
+
+def _session(adapter: type[HTTPAdapter]) -> requests.Session:
+    session = requests.Session()
+    # Reading .netrc and the proxy settings for each request costs more than the request, and
+    # a proxy for the web is not the way to the IPAM server.
+    session.trust_env = False
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter(pool_maxsize=_CONNECTIONS))
+    return session
 
 
 class _Spoken:

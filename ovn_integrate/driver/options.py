@@ -24,8 +24,14 @@ INTERFACE = "com.docker.network.endpoint.ifname"
 REQUEST_GATEWAY = "com.docker.network.gateway"
 REQUEST_TYPE = "RequestAddressType"
 
+REQUEST_SERIAL = "com.docker.network.ipam.serial"
+
 NETWORK = "ovn.network"
 PORT = "ovn.port"
+SWARM = "ovn.swarm"
+"""What the leader of a swarm was answered when it asked for a network: the logical network's id.
+The nodes see it among the options of their network, and so does the next leader."""
+
 GATEWAY = "ovn.gateway"
 DNS = "ovn.dns"
 
@@ -89,7 +95,7 @@ def parse_network(options: dict[str, Any]) -> NetworkOptions:
     generic = options.get(GENERIC) or {}
     if not isinstance(generic, dict):
         raise Invalid(GENERIC, "is no map")
-    _refuse_unknown(generic, NETWORK, GATEWAY, DNS, ICC, ALLOW)
+    _refuse_unknown(generic, NETWORK, GATEWAY, DNS, ICC, ALLOW, SWARM)
     closed = policy.parse(_text(generic, ICC), _text(generic, ALLOW))
     gateway = _gateway(generic)
     if gateway == OVN and options.get(INTERNAL) in (True, "true"):
@@ -110,6 +116,12 @@ def parse_pool(options: dict[str, Any]) -> str | None:
 def is_gateway(options: dict[str, Any]) -> bool:
     """Whether the address that RequestAddress asks for is to be a gateway."""
     return options.get(REQUEST_TYPE) == REQUEST_GATEWAY
+
+
+def is_of_swarm(options: dict[str, Any]) -> bool:
+    """Whether it is a swarm's leader that asks for an address (swarmkit's allocator; engines do
+    not give that option)."""
+    return REQUEST_SERIAL in options
 
 
 def parse_mac(options: dict[str, Any]) -> str | None:

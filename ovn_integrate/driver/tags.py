@@ -4,6 +4,9 @@ One ``docker:ID`` for each Docker network on it, whichever host that is on, and 
 ``docker:ID:at=HOST`` for each host that has it; ``docker:made`` on those that exist for Docker
 alone and go with the last of them; and what a Docker network asked for. A closed network has
 ``docker:policy``, and its groups ``docker:network:`` and its id.
+
+A network of a Swarm has one id on all nodes, which come to it and leave it with their tasks; the
+swarm itself has it as well, as if that were one more host.
 """
 
 from __future__ import annotations
@@ -25,6 +28,11 @@ _NETWORK = "docker:network:"
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
 _HOST_LENGTH = 12
+
+SWARM = "swarm"
+"""In the place of a host: the swarm that a network is of."""
+
+_SWARM_ID_LENGTH = 25  # swarmkit's identity.NewID; Docker's own ids have 64 digits
 
 
 def of(network_id: str) -> str:
@@ -78,10 +86,28 @@ def held_at(tags: Iterable[str], host: str) -> list[str]:
 
 
 def held_somewhere(tags: Sequence[str]) -> list[str]:
-    """The same of those of which no host is written down."""
-    placed = {tag.partition(_AT)[0] for tag in tags if _AT in tag}
+    """The same of those of which no host is written down, unless it is a swarm alone."""
+    swarm = f"{_AT}{_digest(SWARM)}"
+    placed = {tag.partition(_AT)[0] for tag in tags if _AT in tag and not tag.endswith(swarm)}
     bare = [tag for tag in holders(tags) if tag.count(":") == 1 and tag not in placed]
     return [tag.removeprefix(_HOLDER) for tag in bare]
+
+
+def places(tags: Iterable[str], network_id: str) -> list[str]:
+    """The tags that say on which hosts a Docker network is."""
+    return [tag for tag in tags if tag.startswith(f"{of(network_id)}{_AT}")]
+
+
+def of_host(tags: Iterable[str], network_id: str, host: str) -> list[str]:
+    """The tags of a Docker network that are there for one host."""
+    kinds = (_AT, *_POOL.values())
+    own = {f"{of(network_id)}{kind}{_digest(host)}" for kind in kinds}
+    return [tag for tag in tags if tag in own]
+
+
+def is_of_swarm(network_id: str) -> bool:
+    """Whether an id, or the beginning that :func:`short` leaves of it, is one that a swarm gave."""
+    return len(network_id) == _SWARM_ID_LENGTH
 
 
 def short(network_id: str) -> str:

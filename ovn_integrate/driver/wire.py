@@ -78,8 +78,8 @@ class CreateNetwork(NetworkBody):
     ipv6_data: Pools = Field([], alias="IPv6Data")
 
 
-class AllocateNetwork(NetworkBody):
-    options: Map = Field({}, alias="Options")
+class AllocateNetwork(CreateNetwork):
+    """The options are the user's, without libnetwork's map around them."""
 
 
 class EndpointBody(NetworkBody):

@@ -13,6 +13,8 @@ from ovn_integrate.ovsdb import NB, SB, Change, Session
 
 _UNITS = ("ovn-central", "ovn-northd")
 
+_CONSOLE = "-vconsole:warn -vsyslog:off -vfile:off"
+
 _DATABASES = (
     (NB, "NB_Global", paths.nb_remote, paths.NB_PORT),
     (SB, "SB_Global", paths.sb_remote, paths.SB_PORT),
@@ -21,9 +23,45 @@ _DATABASES = (
 
 def running() -> bool:
     """Whether ovn-northd runs here and both databases answer."""
-    return daemons.alive(paths.ovn_rundir() / "ovn-northd.pid") is not None and all(
-        _answers(name, table, remote()) for name, table, remote, _ in _DATABASES
-    )
+    return daemons.alive(paths.ovn_rundir() / "ovn-northd.pid") is not None and answers()
+
+
+def answers() -> bool:
+    """Whether both databases answer on this host."""
+    return all(_answers(name, table, remote()) for name, table, remote, _ in _DATABASES)
+
+
+def complete() -> bool:
+    """Whether both databases have the row that ovn-northd makes in an empty one."""
+    return all(_answers(name, table, remote(), rows=1) for name, table, remote, _ in _DATABASES)
+
+
+def database_commands(listen: str) -> dict[str, list[str]]:
+    """The commands that run the two databases in the foreground, each by its name.
+
+    They make the database where there is none and convert an older one, and reach their end as
+    ovsdb-server itself (``ovn-ctl(8)``, ``run_nb_ovsdb``). What the servers have to say goes to
+    standard error.
+
+    :param listen: the address for the usual ports; it is not remembered over a restart.
+    """
+    return {
+        f"OVN {side}": [
+            str(paths.OVN_SCRIPTS / "ovn-ctl"),
+            f"--db-{key}-create-insecure-remote=yes",
+            f"--db-{key}-addr={listen}",
+            f"--ovn-{key}-log={_CONSOLE}",
+            f"run_{key}_ovsdb",
+        ]
+        for key, side in (("nb", "Northbound"), ("sb", "Southbound"))
+    }
+
+
+def northd_command() -> list[str]:
+    """The command that runs ovn-northd in the foreground, on the databases of this host."""
+    remotes = [f"--ovnnb-db={paths.nb_remote()}", f"--ovnsb-db={paths.sb_remote()}"]
+    pidfile = f"--pidfile={paths.ovn_rundir() / 'ovn-northd.pid'}"
+    return ["ovn-northd", *_CONSOLE.split(), *remotes, pidfile]
 
 
 def start(timeout: float) -> bool:
@@ -55,10 +93,18 @@ def listen(hosts: Iterable[str], timeout: float) -> bool:
     wanted = list(hosts)
     addresses.refuse_foreign("listen address", wanted)
     changed = [_set_listeners(*one, timeout, add=wanted) for one in _DATABASES if wanted]
-    for name, table, _, port in _DATABASES:
-        for host in wanted:
-            _prove(name, table, port, host, timeout)
+    prove(wanted, timeout)
     return any(changed)
+
+
+def prove(hosts: Iterable[str], timeout: float) -> None:
+    """See that both databases are what answers at these addresses, at the usual ports.
+
+    :raises CommandFailed: another server has the port.
+    """
+    for host in hosts:
+        for name, table, _, port in _DATABASES:
+            _prove(name, table, port, host, timeout)
 
 
 def unlisten(hosts: Iterable[str], timeout: float) -> bool:
@@ -133,17 +179,18 @@ def _prove(name: str, table: str, port: int, host: str, timeout: float) -> None:
 def _identity(name: str, table: str, remote: str, timeout: float) -> Any:
     columns = {table: ["nb_cfg"]}
     with Session.open(remote, name, columns, timeout=timeout, patient=True) as session:
-        return next(iter(session.rows(table))).uuid
+        # A stranger's database may be empty.
+        return next((row.uuid for row in session.rows(table)), None)
 
 
 def _target(port: int, host: str) -> str:
     return f"ptcp:{port}:{bracketed(host)}"
 
 
-def _answers(name: str, table: str, remote: str) -> bool:
+def _answers(name: str, table: str, remote: str, rows: int = 0) -> bool:
     try:
-        with Session.open(remote, name, {table: ["nb_cfg"]}, timeout=2.0):
-            return True
+        with Session.open(remote, name, {table: ["nb_cfg"]}, timeout=2.0) as session:
+            return len(session.rows(table)) >= rows
     except DatabaseUnavailable:
         return False
 

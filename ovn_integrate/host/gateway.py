@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Interface
-from pathlib import Path
 from typing import Any
 
-from ovn_integrate import netlink
+from ovn_integrate import netlink, paths
 from ovn_integrate.errors import NotConfigured
 from ovn_integrate.host import bridge, interfaces, packet_filter, settings, vswitch
 from ovn_integrate.ovsdb import Change, Session
@@ -29,7 +28,6 @@ TABLES = {**bridge.TABLES, "Interface": [*bridge.TABLES["Interface"], "mtu_reque
 _MAPPINGS = "ovn-bridge-mappings"
 _USER = "ovn-integrate:gateway-of-"
 _MAC = "02:f0:64:40:00:01"
-_IPV4 = Path("/proc/sys/net/ipv4")
 
 
 def create(session: Session, user: str, address: IPv4Interface, mtu: int) -> None:
@@ -40,7 +38,7 @@ def create(session: Session, user: str, address: IPv4Interface, mtu: int) -> Non
     :raises NotConfigured: this host does not forward, or has no integration bridge.
     :raises CommandFailed: ovs-vswitchd did not take it in, or the kernel refused.
     """
-    if (_IPV4 / "ip_forward").read_text().strip() == "0":
+    if (paths.ipv4_sysctl() / "ip_forward").read_text().strip() == "0":
         raise NotConfigured("net.ipv4.ip_forward", "is 0", "sysctl -w net.ipv4.ip_forward=1")
     integration = session.find("Bridge", name=settings.read(session).bridge)
     if integration is None:
@@ -104,7 +102,7 @@ def restore(used: dict[str, IPv4Interface], *, userspace: bool) -> None:
         if userspace:
             netlink.checksum_offload_off(NAME)
         # A port that is published on this host is reached at 127.0.0.1 too.
-        (_IPV4 / "conf" / NAME / "route_localnet").write_text("1")
+        (paths.ipv4_sysctl() / "conf" / NAME / "route_localnet").write_text("1")
     packet_filter.have(NAME, _blocks(used))
 
 

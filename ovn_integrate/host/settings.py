@@ -159,7 +159,7 @@ def parse_addresses(text: str) -> list[str]:
     :raises Invalid: it is empty, or a part is no IP address of a host.
     """
     parts = [part.strip() for part in text.split(",")]
-    return [_address(part) for part in parts]
+    return [parse_address(part) for part in parts]
 
 
 def ipam_url(server: str) -> str:
@@ -177,7 +177,11 @@ def bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _address(text: str) -> str:
+def parse_address(text: str) -> str:
+    """An address of a host, in its usual spelling.
+
+    :raises Invalid: it is none.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

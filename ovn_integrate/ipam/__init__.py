@@ -4,7 +4,8 @@ From the inside out: ``model`` (what there is), ``allocate`` (which address), ``
 stands in NB), ``index`` and ``draft`` (what is known, and what one change adds to it), ``store``
 (the database), ``networks``, ``subnets``, ``ports``, ``routers`` and ``floatingips`` (the rules),
 ``service`` (the verbs), ``bodies``, ``convert`` and ``query`` (what a request may say),
-``documents``, ``api`` and ``server`` (HTTP). ``l3``, ``l3_rows`` and ``l3_writer`` are what
+``documents``, ``api`` and ``server`` (HTTP), ``watched``, ``accesslog``, ``metrics`` and ``pages``
+(what an operator sees of it). ``l3``, ``l3_rows`` and ``l3_writer`` are what
 ``model``, ``rows`` and ``store`` are, for routers, and ``security_*`` for security groups.
 ``faults`` has the errors in Neutron's words.
 """

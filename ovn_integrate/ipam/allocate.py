@@ -9,7 +9,7 @@ wait together choose one after the other.
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import pairwise
@@ -81,6 +81,15 @@ class Used:
         """Whether the set has a number from ``first`` to ``last``."""
         run = self._run(last)
         return run >= 0 and self._ends[run] >= first
+
+    def count(self, first: int, last: int) -> int:
+        """How many numbers from ``first`` to ``last`` the set has."""
+        start, end = bisect_left(self._ends, first), bisect_right(self._starts, last)
+        if start >= end:
+            return 0
+        whole = sum(self._ends[start:end]) - sum(self._starts[start:end]) + end - start
+        before = max(0, first - self._starts[start])
+        return whole - before - max(0, self._ends[end - 1] - last)
 
     def _run(self, number: int) -> int:
         return bisect_right(self._starts, number) - 1

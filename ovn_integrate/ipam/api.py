@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
@@ -17,6 +20,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam import bodies, convert, documents, query
 from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.draft import Request
 from ovn_integrate.ipam.faults import HTTPBadRequest, HTTPNotFound
 from ovn_integrate.ipam.service import Service
 
@@ -94,16 +98,16 @@ class _Members:
         pairs = list(request.args.items(multi=True))
         asked = query.parse(resource, pairs)
         found, page = self._service.page(resource, asked)
-        answer: dict[str, Any] = {resource.plural: found}
+        # One after the other, as the text of a body is a fifth of its size.
+        texts = ", ".join(json.dumps(body) for body in found)
         links = query.links(asked, f"{_base()}/v2.0/{collection}", pairs, page)
-        if links is not None:
-            answer[f"{resource.plural}_links"] = links
-        return _answer(answer)
+        more = "" if links is None else f', "{resource.plural}_links": {json.dumps(links)}'
+        return _text(f'{{"{resource.plural}": [{texts}]{more}}}', 200)
 
     def create(self, collection: str) -> Response:
         resource = RESOURCES[collection]
         wanted, bulk = bodies.creations(resource, bodies.decode(request.get_data()))
-        made = self._service.create(resource, wanted)
+        made = self._service.create(resource, wanted, _request())
         return _answer({resource.plural: made} if bulk else {resource.name: made[0]}, 201)
 
     def nobody(self, collection: str) -> Response:
@@ -156,6 +160,29 @@ class _Members:
     def remove_tag(self, collection: str, id: str, tag: str) -> Response:
         self._service.remove_tag(RESOURCES[collection], id, tag)
         return _nothing()
+
+
+def _request() -> Request | None:
+    """Which creation it is, where its client may send it to several servers.
+
+    Reference: draft-ietf-httpapi-idempotency-key-header.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    id = uuid.uuid5(uuid.NAMESPACE_OID, f"{request.path} {key}")
+    return Request(id, partial(_hung_up, request.environ.get("gunicorn.socket")))
+
+
+def _hung_up(connection: socket.socket | None) -> bool:
+    if connection is None:
+        return False
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _add_documents(app: Flask) -> None:
@@ -215,7 +242,11 @@ def _document(kind: str, message: str, status: int) -> Response:
 
 
 def _answer(body: Any, status: int = 200) -> Response:
-    return Response(json.dumps(body), status, content_type="application/json")
+    return _text(json.dumps(body), status)
+
+
+def _text(text: str, status: int) -> Response:
+    return Response(text, status, content_type="application/json")
 
 
 def _nothing() -> Response:

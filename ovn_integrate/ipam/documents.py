@@ -15,6 +15,7 @@ _EXTENSIONS = {
     "dns-integration": ("DNS Integration", "dns_name of a port, in OVN's DNS"),
     "external-net": ("Neutron external network", "router:external"),
     "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
+    "idempotency-key": ("Idempotency-Key", "A creation that is sent again is done once"),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
     "net-mtu": ("Network MTU", "The MTU of a network"),
     "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be changed"),

@@ -6,8 +6,10 @@ same attempt have planned; one that fails leaves no trace of its own plans.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import uuid
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -30,6 +32,19 @@ T = TypeVar("T", bound=Thing)
 _ANY = ""
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request that its client may send to several servers.
+
+    :param id: what it has made already is not made again.
+    :param abandoned: whether the client has gone elsewhere. Then it is not even attempted: what
+        another server made for that client may have been deleted again.
+    """
+
+    id: uuid.UUID
+    abandoned: Callable[[], bool]
+
+
 class Attempt:
     """What all requests of one attempt have planned together."""
 
@@ -50,13 +65,29 @@ class Draft:
     requests came at once, so either order is right, and this one needs no bookkeeping.
     """
 
-    def __init__(self, index: Index, attempt: Attempt) -> None:
+    def __init__(self, index: Index, attempt: Attempt, request: uuid.UUID) -> None:
+        """:param request: the same for each attempt at one request, and of no other request."""
         self._index = index
         self._attempt = attempt
+        self._request = request
+        self._new: Counter[type] = Counter()
         self._undo: list[Callable[[], Any]] = []
         self.plans: list[tuple[Thing | None, Thing | None]] = []
         """(what is, what shall be), in order; None for what is not."""
         self.touched: list[str] = []
+
+    def new_id(self, kind: type) -> str:
+        """An id for a new thing, the same in each attempt at the request.
+
+        A transaction whose answer was lost may have been applied. The next attempt then finds what
+        it was about to make, or NB refuses to have it twice.
+        """
+        self._new[kind] += 1
+        return self._id(kind, self._new[kind] - 1)
+
+    def made(self, kind: type[T], number: int = 0) -> T | None:
+        """What an earlier attempt at this request has made: its thing of a kind and number."""
+        return self.get(kind, self._id(kind, number))
 
     def network(self, id: str) -> Network:
         """:raises NetworkNotFound:"""
@@ -194,6 +225,9 @@ class Draft:
         """Take this request's plans back, after it failed."""
         while self._undo:
             self._undo.pop()()
+
+    def _id(self, kind: type, number: int) -> str:
+        return str(uuid.uuid5(self._request, f"{kind.__name__} {number}"))
 
     def _claim(self, new: Port | FloatingIp, old: Port | FloatingIp | None) -> None:
         for address in new.addresses:

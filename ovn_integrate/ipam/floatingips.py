@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,7 +33,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> FloatingIp:
     draft.touch(network.id)
     time = now()
     floating = FloatingIp(
-        id=str(uuid.uuid4()),
+        id=draft.new_id(FloatingIp),
         floating_ip_address=address,
         mac_address=_mac(address),
         created_at=time,

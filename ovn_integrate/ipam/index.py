@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Used
@@ -40,6 +41,10 @@ class Groups:
         found = self._ids.get(key, ())
         return iter((found,)) if isinstance(found, str) else iter(found)
 
+    def size(self, key: Key) -> int:
+        found = self._ids.get(key, ())
+        return 1 if isinstance(found, str) else len(found)
+
     def __contains__(self, key: Key) -> bool:
         return key in self._ids
 
@@ -60,6 +65,7 @@ class Index:
         self.floating_ips: dict[str, FloatingIp] = {}
         self.groups = Groups()
         self._used: dict[tuple[str, int], Used] = defaultdict(Used)
+        self._orders: dict[type, list[str]] = {}
         self._things: dict[uuid.UUID, Thing] = {}
         self._rows: dict[str, uuid.UUID] = {}
 
@@ -106,8 +112,18 @@ class Index:
         }
         return tables[kind]
 
+    def order(self, kind: type) -> Sequence[str]:
+        """The ids of the things of a kind in order, kept so from the first time on."""
+        if kind not in self._orders:
+            self._orders[kind] = sorted(self.table(kind))
+        return self._orders[kind]
+
     def _learn(self, thing: Thing) -> None:
-        self.table(type(thing))[thing.id] = thing
+        kind = type(thing)
+        table = self.table(kind)
+        if kind in self._orders and thing.id not in table:
+            insort(self._orders[kind], thing.id)
+        table[thing.id] = thing
         for key in keys(thing):
             self.groups.add(key, thing.id)
         if isinstance(thing, (Port, FloatingIp)):
@@ -118,6 +134,9 @@ class Index:
         table = self.table(type(thing))
         if table.get(thing.id) is thing:
             del table[thing.id]
+            order = self._orders.get(type(thing))
+            if order is not None:
+                del order[bisect_left(order, thing.id)]
         if self._rows.get(thing.id) == row:
             del self._rows[thing.id]
         for key in keys(thing):

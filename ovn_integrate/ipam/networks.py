@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -28,7 +27,9 @@ def now() -> str:
 def create(draft: Draft, attributes: Mapping[str, Any]) -> Network:
     """:raises InvalidInput: a type of network that an overlay cannot be."""
     time = now()
-    network = Network(id=str(uuid.uuid4()), created_at=time, updated_at=time, **_fields(attributes))
+    network = Network(
+        id=draft.new_id(Network), created_at=time, updated_at=time, **_fields(attributes)
+    )
     physical = network.physical_network
     if physical is not None and draft.having(Network, "physical_network", physical):
         raise FlatNetworkInUse(physical_network=physical)

@@ -7,7 +7,6 @@ default group, whose members only reach each other: here a network is open until
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,7 +52,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Port:
     draft.touch(network.id)
     time = now()
     port = Port(
-        id=str(uuid.uuid4()),
+        id=draft.new_id(Port),
         mac_address=mac,
         addresses=tuple(Chooser(draft, network.id, mac).choose(wishes)),
         created_at=time,

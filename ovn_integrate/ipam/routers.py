@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,7 +53,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Router:
     time = now()
     fields = _fields(attributes)
     wanted = fields.pop("external_gateway_info", None)
-    router = Router(id=str(uuid.uuid4()), created_at=time, updated_at=time, **fields)
+    router = Router(id=draft.new_id(Router), created_at=time, updated_at=time, **fields)
     router = replace(router, gateway=_gateway(draft, router, wanted))
     draft.put(router)
     return router
@@ -95,6 +94,9 @@ def connect(draft: Draft, id: str, wish: Interface) -> dict[str, Any]:
     :raises Error: what Neutron answers to an interface that cannot be.
     """
     router = draft.router(id)
+    made = draft.made(Port)
+    if made is not None:
+        return interface_body(router, made, [one.id for one in _subnets(draft, made)])
     if (wish.subnet_id is None) == (wish.port_id is None):
         reason = "Either subnet_id or port_id must be specified"
         if wish.port_id is not None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import sys
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ovn_integrate.ipam import dhcp
@@ -112,6 +114,7 @@ def network_of(row: Any) -> Network | None:
     )
 
 
+@lru_cache(maxsize=4096)
 def ledger_id(network_id: str) -> uuid.UUID:
     """The row on which the allocations of a network are counted."""
     return uuid.uuid5(uuid.UUID(network_id), ALLOCATIONS)
@@ -253,7 +256,8 @@ def port_of(row: Any) -> Port | None:
         return None
     return Port(
         id=row.name,
-        network_id=switch[len(_NETWORK_NAME) :],
+        # One text for all ports of a network.
+        network_id=sys.intern(switch[len(_NETWORK_NAME) :]),
         name=keys["neutron:port_name"],
         project_id=keys.get("neutron:project_id", DEFAULT_PROJECT),
         mac_address=_mac_of(row, keys),

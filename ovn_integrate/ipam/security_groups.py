@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,11 +21,13 @@ from ovn_integrate.ipam.security_model import EGRESS, IPV4, IPV6, SecurityGroup,
 def create(draft: Draft, attributes: Mapping[str, Any]) -> SecurityGroup:
     """With Neutron's two rules that let its ports send anything."""
     time = now()
-    group = SecurityGroup(id=str(uuid.uuid4()), created_at=time, updated_at=time, **attributes)
+    group = SecurityGroup(
+        id=draft.new_id(SecurityGroup), created_at=time, updated_at=time, **attributes
+    )
     draft.put(group)
     for ethertype in (IPV4, IPV6):
         rule = SecurityRule(
-            id=str(uuid.uuid4()),
+            id=draft.new_id(SecurityRule),
             security_group_id=group.id,
             direction=EGRESS,
             ethertype=ethertype,

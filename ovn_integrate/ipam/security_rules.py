@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -43,7 +42,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> SecurityRule:
     group = security_groups.get(draft, fields["security_group_id"])
     fields["project_id"] = group.project_id
     time = now()
-    rule = SecurityRule(id=str(uuid.uuid4()), created_at=time, updated_at=time, **fields)
+    rule = SecurityRule(id=draft.new_id(SecurityRule), created_at=time, updated_at=time, **fields)
     _check_remote(draft, rule)
     _check_protocol(rule)
     for other in draft.having(SecurityRule, "security_group_id", group.id):

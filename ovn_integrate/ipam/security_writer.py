@@ -28,7 +28,7 @@ class SecurityWriter:
         self._change.insert(rows.PORT_GROUP, uuid.UUID(group.id), **rows.group_columns(group))
 
     def create_rule(self, rule: SecurityRule, group: SecurityGroup) -> None:
-        acl = self._change.insert(rows.ACL, **rows.rule_columns(rule, group))
+        acl = self._change.insert(rows.ACL, uuid.UUID(rule.id), **rows.rule_columns(rule, group))
         self._change.add(self._group(rule.security_group_id), "acls", acl)
 
     def delete_rule(self, rule: SecurityRule) -> None:

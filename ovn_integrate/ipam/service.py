@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from ovn_integrate.errors import NotFound
 from ovn_integrate.ipam import (
     floatingips,
     networks,
@@ -17,7 +18,7 @@ from ovn_integrate.ipam import (
     subnets,
 )
 from ovn_integrate.ipam.bodies import Resource
-from ovn_integrate.ipam.draft import Draft
+from ovn_integrate.ipam.draft import Draft, Request
 from ovn_integrate.ipam.faults import (
     FloatingIPNotFound,
     NetworkNotFound,
@@ -36,6 +37,8 @@ from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.store import Store
+
+T = TypeVar("T")
 
 Body = dict[str, Any]
 
@@ -68,15 +71,26 @@ class Service:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def create(self, resource: Resource, wanted: Sequence[Mapping[str, Any]]) -> list[Body]:
-        """Create things, all or none."""
+    def create(
+        self,
+        resource: Resource,
+        wanted: Sequence[Mapping[str, Any]],
+        request: Request | None = None,
+    ) -> list[Body]:
+        """Create things, all or none.
+
+        :param request: which request it is, where it may have come to another server too.
+        """
         rules = _RULES[resource.kind]
 
         def plan(draft: Draft) -> list[Body]:
-            things = [rules.create(draft, attributes) for attributes in wanted]
+            made = [draft.made(resource.kind, number) for number in range(len(wanted))]
+            things = [one for one in made if one is not None] or [
+                rules.create(draft, attributes) for attributes in wanted
+            ]
             return [_drafted(thing, draft) for thing in things]
 
-        return self._store.change(plan, f"create {resource.name}")
+        return self._store.change(plan, f"create {resource.name}", request)
 
     def update(self, resource: Resource, id: str, attributes: Mapping[str, Any]) -> Body:
         rules = _RULES[resource.kind]
@@ -93,31 +107,27 @@ class Service:
 
     def disconnect(self, router_id: str, wish: routers.Interface) -> Body:
         """Take an interface from a router."""
-        return self._store.change(
-            lambda draft: routers.disconnect(draft, router_id, wish), "remove router interface"
-        )
+        plan = _Removal(lambda draft: routers.disconnect(draft, router_id, wish))
+        return self._store.change(plan, "remove router interface")
 
     def delete(self, resource: Resource, id: str) -> None:
         rules = _RULES[resource.kind]
-        self._store.change(lambda draft: rules.delete(draft, id), f"delete {resource.name}")
+        plan = _Removal(lambda draft: rules.delete(draft, id))
+        self._store.change(plan, f"delete {resource.name}")
 
     def show(self, resource: Resource, id: str) -> Body:
         return self._store.read(lambda index: _shown(_named(resource, index, id), index))
 
-    def page(self, resource: Resource, asked: Query) -> tuple[list[Body], list[Thing]]:
-        """The bodies of a page, and the things that they are of."""
+    def page(self, resource: Resource, asked: Query) -> tuple[Iterator[Body], list[Thing]]:
+        """The bodies of a page, made as they are taken, and the things that they are of."""
 
-        def question(index: Index) -> tuple[list[Body], list[Thing]]:
-            found = (
-                thing
-                for thing in _candidates(resource, index, asked)
-                if query.matches(asked, thing) and _has_ips(asked, thing, index)
-            )
-            page = query.ordered(asked, found, lambda id: _MISSING[resource.kind](id=id))
-            bodies = (_shown(thing, index) for thing in page)
-            return [query.project(asked, body) for body in bodies], page
+        def question(index: Index) -> tuple[list[Thing], _Around]:
+            page = _page(resource, index, asked)
+            return page, _Around(page, index)
 
-        return self._store.read(question)
+        # Nobody else has to wait while the bodies are made: things do not change.
+        page, around = self._store.read(question)
+        return (query.project(asked, around.body(thing)) for thing in page), page
 
     def tags(self, resource: Resource, id: str) -> list[str]:
         return self._store.read(lambda index: list(_named(resource, index, id).tags))
@@ -141,7 +151,8 @@ class Service:
                 raise TagNotFound(tag=tag)
             return tuple(one for one in tags if one != tag)
 
-        self._retag(resource, id, without)
+        plan = _Removal(lambda draft: _retagged(resource, draft, id, without))
+        self._store.change(plan, f"tag {resource.name}")
 
     def _retag(
         self,
@@ -149,15 +160,40 @@ class Service:
         id: str,
         retag: Callable[[tuple[str, ...]], tuple[str, ...]],
     ) -> list[str]:
-        def plan(draft: Draft) -> list[str]:
-            old = _in_draft(resource, draft, id)
-            tags = retag(old.tags)
-            if tags != old.tags:
-                revision = old.revision_number + 1
-                draft.put(replace(old, tags=tags, updated_at=now(), revision_number=revision))
-            return list(tags)
+        return self._store.change(
+            lambda draft: _retagged(resource, draft, id, retag), f"tag {resource.name}"
+        )
 
-        return self._store.change(plan, f"tag {resource.name}")
+
+class _Removal(Generic[T]):
+    """A plan to remove something, which need not be there any more when it is made again: an
+    attempt whose answer was lost may have removed it."""
+
+    def __init__(self, plan: Callable[[Draft], T]) -> None:
+        self._plan = plan
+        self._planned: list[T] = []
+
+    def __call__(self, draft: Draft) -> T:
+        try:
+            self._planned.append(self._plan(draft))
+        except NotFound:
+            if not self._planned:
+                raise
+        return self._planned[-1]
+
+
+def _retagged(
+    resource: Resource,
+    draft: Draft,
+    id: str,
+    retag: Callable[[tuple[str, ...]], tuple[str, ...]],
+) -> list[str]:
+    old = _in_draft(resource, draft, id)
+    tags = retag(old.tags)
+    if tags != old.tags:
+        revision = old.revision_number + 1
+        draft.put(replace(old, tags=tags, updated_at=now(), revision_number=revision))
+    return list(tags)
 
 
 def _in_draft(resource: Resource, draft: Draft, id: str) -> Thing:
@@ -181,10 +217,32 @@ def _drafted(thing: Thing, draft: Draft) -> Body:
 
 
 def _shown(thing: Thing, index: Index) -> Body:
-    if isinstance(thing, SecurityGroup):
-        ids = index.groups.get((SecurityRule, "security_group_id", thing.id))
-        return thing.body(index.security_rules[id] for id in ids)
-    return _body(thing, index.subnets_of)
+    return _Around([thing], index).body(thing)
+
+
+class _Around:
+    """What the bodies of things say of others."""
+
+    def __init__(self, things: Iterable[Thing], index: Index) -> None:
+        networks = {
+            thing.network_id if isinstance(thing, Port) else thing.id
+            for thing in things
+            if isinstance(thing, (Network, Port))
+        }
+        self._subnets = {id: index.subnets_of(id) for id in networks}
+        self._rules = {
+            thing.id: [
+                index.security_rules[id]
+                for id in index.groups.get((SecurityRule, "security_group_id", thing.id))
+            ]
+            for thing in things
+            if isinstance(thing, SecurityGroup)
+        }
+
+    def body(self, thing: Thing) -> Body:
+        if isinstance(thing, SecurityGroup):
+            return thing.body(self._rules[thing.id])
+        return _body(thing, self._subnets.__getitem__)
 
 
 def _body(
@@ -198,19 +256,38 @@ def _body(
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())
 
 
-def _candidates(resource: Resource, index: Index, asked: Query) -> Iterable[Thing]:
-    """The things that can match: found by a key where a filter names one, else all."""
-    table = index.table(resource.kind)
+def _page(resource: Resource, index: Index, asked: Query) -> list[Thing]:
+    table: dict[str, Thing] = index.table(resource.kind)
+
+    def wanted(id: str) -> Thing | None:
+        thing = table.get(id)
+        fits = thing and query.matches(asked, thing) and _has_ips(asked, thing, index)
+        return thing if fits else None
+
+    def missing(id: str) -> Exception:
+        return _MISSING[resource.kind](id=id)
+
+    narrow = _narrow(resource, index, asked)
+    if narrow is None and query.goes_by_id(asked):
+        return query.walked(asked, index.order(resource.kind), wanted, missing)
+    found = map(wanted, table if narrow is None else narrow)
+    return query.ordered(asked, (thing for thing in found if thing), missing)
+
+
+def _narrow(resource: Resource, index: Index, asked: Query) -> Iterable[str] | None:
+    """The ids of those that can match, found by a key where a filter names one.
+
+    :returns: None when that is all of them, or too many to sort for each page.
+    """
     if "id" in asked.filters:
-        return (table[id] for id in dict.fromkeys(asked.filters["id"]) if id in table)
+        return dict.fromkeys(asked.filters["id"])
     for attribute, values in _keyed(resource, asked):
-        ids = (
-            id
-            for value in dict.fromkeys(values)
-            for id in index.groups.get((resource.kind, attribute, value))
-        )
-        return (table[id] for id in dict.fromkeys(ids))
-    return table.values()
+        keys = [(resource.kind, attribute, value) for value in dict.fromkeys(values)]
+        count = sum(index.groups.size(key) for key in keys)
+        if query.goes_by_id(asked) and count * _BROAD > len(index.table(resource.kind)):
+            return None
+        return dict.fromkeys(id for key in keys for id in index.groups.get(key))
+    return None
 
 
 def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -223,6 +300,9 @@ def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any
         if attribute in KEYED[resource.kind] and attribute in asked.filters:
             yield attribute, asked.filters[attribute]
 
+
+_BROAD = 16
+"""A page is walked to rather than sorted for where one in so many things, or more, can match."""
 
 _NARROWEST_FIRST = (
     *("mac_address", "device_id", "port_id", "cidr", "name"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -48,7 +47,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Subnet:
     _check_gateway_apart(gateway, pools)
     time = now()
     subnet = Subnet(
-        id=str(uuid.uuid4()),
+        id=draft.new_id(Subnet),
         cidr=cidr,
         gateway_ip=gateway,
         pools=pools,

@@ -1,8 +1,9 @@
 """One connection to one OVSDB database (RFC 7047), with deadlines.
 
-The ``ovs`` package's IDL keeps a replica of the columns that are asked for. This package is its
-only user, and hides its sharp edges: a call that blocks without a timeout, a value of a wrong type
-that is logged and dropped, a write of the same value that counts as a change.
+The ``ovs`` package's IDL keeps the connection and asks for the columns that are wanted. This one
+is its only user. The replica and the transactions are its own, in plain values (``column``), and so
+without the IDL's sharp edges: a call that blocks without a timeout, a value of a wrong type that is
+logged and dropped, a write of the same value that counts as a change.
 """
 
 from ovn_integrate.ovsdb.change import Change, Result, Row, table_of

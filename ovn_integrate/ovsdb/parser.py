@@ -14,13 +14,14 @@ from typing import Any
 
 import ovs.json
 
-# A string that ends here; one that goes on in the next text; a brace. Every message is an object,
-# so brackets need no counting.
-_WHOLE = r'"(?:[^"\\]|\\.)*"'
-_OPEN = r'"(?:[^"\\]|\\.)*\\?\Z'
-# The open one is matched too, as otherwise each quote inside of it is tried for a start.
-_STRING = re.compile(f"{_WHOLE}|({_OPEN})", re.DOTALL)
-_MARK = re.compile(rf'{_WHOLE}|["{{}}]', re.DOTALL)
+# Every message is an object, so brackets need no counting; braces do, outside of strings.
+_INSIDE = r'"[^"\\]*(?:\\.[^"\\]*)*'
+# One whose end has not come yet too, as otherwise each quote inside of it is tried for a start.
+_STRINGS = re.compile(rf'{_INSIDE}(?:"|\Z)', re.DOTALL)
+_BRACE = re.compile("[{}]")
+_MARK = re.compile(rf'{_INSIDE}"|["{{}}]', re.DOTALL)
+# Put behind a text to see whether a string takes it in: JSON has it nowhere.
+_END = "\0"
 
 
 class Parser:
@@ -39,14 +40,21 @@ class Parser:
         :returns: how many characters of it that were.
         """
         seen = self._open + text
-        bare, quote, rest = _STRING.sub(r"\1", seen).partition('"')
-        if bare.count("}") < self._depth:
-            # It cannot end here. Two counts are much quicker than a walk over all strings.
-            self._depth += bare.count("{") - bare.count("}")
-            self._open = _cut(quote + rest)
-            self._parts.append(text)
-            return len(text)
-        return self._walk(seen, text)
+        # All strings out at once, and what is left walked over: much quicker than a walk over all.
+        bare = _STRINGS.sub("", seen + _END)
+        depth = self._depth
+        braces = _BRACE.findall(bare)
+        for number, brace in enumerate(braces, 1):
+            depth += 1 if brace == "{" else -1
+            if depth <= 0:
+                if number < len(braces) or not bare.endswith("}" + _END):
+                    return self._walk(seen, text)
+                # Nothing comes after it, as nearly always.
+                self._done = True
+        self._depth = depth
+        self._open = "" if bare.endswith(_END) else _cut(seen)
+        self._parts.append(text)
+        return len(text)
 
     def is_done(self) -> bool:
         return self._done
@@ -63,7 +71,7 @@ class Parser:
         self._open = ""
         for mark in _MARK.finditer(seen):
             if mark[0] == '"':
-                self._open = _cut(seen[mark.start() :])
+                self._open = _cut(seen)
                 break
             self._depth += {"{": 1, "}": -1}.get(mark[0], 0)
             if mark[0] == "}" and self._depth <= 0:
@@ -75,11 +83,11 @@ class Parser:
         return len(text)
 
 
-def _cut(string: str) -> str:
-    """As little of an open string as stands for it: its quote, and a backslash that waits for what
-    it escapes."""
-    waiting = len(string) - len(string.rstrip("\\"))
-    return string[:1] + "\\" * (waiting % 2)
+def _cut(text: str) -> str:
+    """As little as stands for the open string at the end of a text: its quote, and a backslash that
+    waits for what it escapes."""
+    waiting = len(text) - len(text.rstrip("\\"))
+    return '"' + "\\" * (waiting % 2)
 
 
 def use() -> None:

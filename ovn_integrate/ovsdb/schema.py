@@ -18,6 +18,10 @@ parser.use()
 
 TIMEOUT = 5.0
 _RETRY = 0.1
+_TURN = 1.0
+"""Seconds for one server of several: a frozen one must not use up the time of all."""
+
+_SLOW = (errno.EAGAIN, errno.ETIMEDOUT)
 
 
 def get_schema(
@@ -29,18 +33,30 @@ def get_schema(
     :raises DatabaseUnavailable: none answered in time.
     """
     deadline = time.monotonic() + timeout
+    remotes = split_remotes(remote)
     while True:
-        trouble = ""
-        for one in split_remotes(remote):
+        troubles: list[Exception] = []
+        for one in remotes:
+            turn = deadline if len(remotes) == 1 else min(deadline, time.monotonic() + _TURN)
             try:
-                return _request_schema(one, database, deadline)
-            except OSError as error:
-                trouble = error.strerror or str(error)
-        if not patient or time.monotonic() + _RETRY >= deadline:
-            raise DatabaseUnavailable(remote, f"cannot be reached ({trouble})", reach_hint(remote))
+                return _request_schema(one, database, turn)
+            except (OSError, DatabaseUnavailable) as trouble:
+                # A cluster's member that has not joined yet has no database.
+                troubles.append(trouble)
+        again = patient or any(getattr(one, "errno", None) in _SLOW for one in troubles)
+        if not again or time.monotonic() + _RETRY >= deadline:
+            raise _worst(troubles, remote)
         poller = ovs.poller.Poller()
         poller.timer_wait(int(_RETRY * 1000))
         poller.block()
+
+
+def _worst(troubles: list[Exception], remote: str) -> DatabaseUnavailable:
+    for trouble in troubles:
+        if isinstance(trouble, DatabaseUnavailable):
+            return trouble
+    why = getattr(troubles[-1], "strerror", None) or troubles[-1] if troubles else "none is named"
+    return DatabaseUnavailable(remote, f"cannot be reached ({why})", reach_hint(remote))
 
 
 def split_remotes(remote: str) -> list[str]:

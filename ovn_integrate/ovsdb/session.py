@@ -10,36 +10,32 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ovs.db.idl
+import ovs.jsonrpc
 import ovs.poller
 
 from ovn_integrate.errors import Conflict, DatabaseUnavailable
+from ovn_integrate.ovsdb import transaction as transactions
 from ovn_integrate.ovsdb.change import Change, Result, Row
-from ovn_integrate.ovsdb.schema import TIMEOUT, get_schema, reach_hint
+from ovn_integrate.ovsdb.replica import Replica, Table
+from ovn_integrate.ovsdb.schema import TIMEOUT, get_schema, reach_hint, split_remotes
+from ovn_integrate.ovsdb.transaction import Transaction
 
 T = TypeVar("T")
 
 Tables = Mapping[str, Sequence[str]]
-Notice = Callable[[str, Row, Any], None]
+Notice = Callable[[str, Row], None]
+
+
+# Milliseconds. The ovs package waits 1 s, 2 s, 4 s, 8 s between attempts, and while a cluster
+# elects a leader each server that is asked costs one: a change's deadline would be over.
+_SHORTEST_BACKOFF, _LONGEST_BACKOFF = 250, 1000
+# Half of the time after which a silent server of several is given up for another one. A server
+# that puts together a large replica is silent for long.
+_PROBE, _PROBE_WHILE_LOADING = 1500, 15000
 
 
 class Rejected(Conflict):
     """The server refused a transaction: a constraint or an index of the schema."""
-
-
-class _Idl(ovs.db.idl.Idl):  # type: ignore[misc]  # the ovs package has no types
-    notice: Notice | None = None
-
-    def notify(self, event: str, row: Row, updates: Row | None = None) -> None:
-        if self.notice is not None:
-            self.notice(event, row, updates)
-
-    def _Idl__clear(self) -> None:
-        # Idl.__clear() by its mangled name. After a lost connection it empties the replica, which
-        # is then filled anew, without a notice for the rows that were there.
-        for table in self.tables.values():
-            for row in list(table.rows.values()):
-                self.notify(ovs.db.idl.ROW_DELETE, row)
-        super()._Idl__clear()
 
 
 class Session:
@@ -48,11 +44,12 @@ class Session:
     Not thread safe by itself: one thread runs it; others may read rows while they hold ``lock``.
     """
 
-    def __init__(self, idl: _Idl, remote: str, timeout: float) -> None:
+    def __init__(self, idl: Replica, remote: str, timeout: float) -> None:
         self._idl = idl
         self.remote = remote
         self.timeout = timeout
         self.lock = threading.RLock()
+        self._several = len(split_remotes(remote)) > 1
 
     @classmethod
     def open(
@@ -73,8 +70,8 @@ class Session:
         :param tables: the columns to replicate, by table. A column that this server's schema does
             not have is left out, so that versions may differ; see :meth:`has`.
         :param unread: columns that are written to but never replicated, by table.
-        :param notice: called with (``create``, ``update`` or ``delete``, row, old values) for every
-            change of the replica, in the thread that runs the session.
+        :param notice: called with (``create``, ``update`` or ``delete``, row) for every change of
+            the replica, in the thread that runs the session.
         :param timeout: seconds for this call, and for each later one that names none.
         :param patient: try again until then when a server refuses, as one that is starting does.
         :raises DatabaseUnavailable: no server answered in time.
@@ -83,9 +80,11 @@ class Session:
         helper = ovs.db.idl.SchemaHelper(schema_json=get_schema(remote, database, timeout, patient))
         for table, columns in _known(helper.schema_json, tables, unread or {}).items():
             helper.register_columns(table, columns, list((unread or {}).get(table, ())))
-        idl = _Idl(remote, helper)
-        idl.notice = notice
-        session = cls(idl, remote, timeout)
+        replica = Replica(remote, helper, notice)
+        connection = replica._session.reconnect
+        # Set as attributes: set_backoff() allows nothing below 1 s.
+        connection.min_backoff, connection.max_backoff = _SHORTEST_BACKOFF, _LONGEST_BACKOFF
+        session = cls(replica, remote, timeout)
         try:
             session._run_until(session._synced, deadline)
         except DatabaseUnavailable:
@@ -107,25 +106,43 @@ class Session:
         """Whether the replica is live: connected, and to the leader where there is a cluster."""
         return bool(self._idl._session.is_connected()) and self._synced()
 
-    def table(self, name: str) -> Any:
-        return self._idl.tables[name]
+    def echo(self) -> Callable[[], bool]:
+        """A predicate to wait for: that the server answers now (RFC 7047 4.1.11).
+
+        A server that froze stays connected, on a Unix socket for ever. All that it sent before its
+        answer has been taken in by then, as one connection keeps the order.
+        """
+        heard: list[int] = []
+
+        def answered() -> bool:
+            if not self.connected:
+                return False
+            connection = self._idl._session
+            heard.append(connection.rpc.get_received_bytes())
+            if len(heard) == 1:
+                connection.send(ovs.jsonrpc.Message.create_request("echo", []))
+            return heard[-1] != heard[0]
+
+        return answered
+
+    def table(self, name: str) -> Table:
+        return self._idl.content[name]
 
     def has(self, table: str, column: str) -> bool:
         """Whether the server's schema has a column that was asked for."""
-        known = self._idl.tables.get(table)
+        known = self._idl.content.get(table)
         return known is not None and column in known.columns
 
     def rows(self, table: str) -> list[Row]:
-        return list(self._idl.tables[table].rows.values())
+        return list(self._idl.content[table].rows.values())
 
     def row(self, table: str, uuid: uuids.UUID) -> Row | None:
         """The row of that id, if there is one."""
-        # IndexedRows answers a missing key with a KeyError on [] and None on get().
-        return self._idl.tables[table].rows.get(uuid)
+        return self._idl.content[table].rows.get(uuid)
 
     def find(self, table: str, **columns: Any) -> Row | None:
         """A row whose columns have these values. It reads the whole table: for small ones."""
-        for row in self._idl.tables[table].rows.values():
+        for row in self._idl.content[table].rows.values():
             if all(getattr(row, column) == value for column, value in columns.items()):
                 return row
         return None
@@ -142,19 +159,21 @@ class Session:
         deadline = self._deadline(timeout)
         while True:
             self._run_until(self._synced, deadline)
-            transaction, result, seqno = self._put_together(change, comment)
+            if time.monotonic() > deadline:
+                # Its process was stopped meanwhile: whoever asked for it has gone elsewhere.
+                raise DatabaseUnavailable(self.remote, "the deadline is over", "try again")
+            transaction, value, seqno = self._put_together(change, comment)
             if transaction is None:
-                return result
-            status = self._commit(transaction, deadline)
-            if status == transaction.SUCCESS:
-                incremented = (
-                    transaction.get_increment_new_value() if transaction._inc_row else None
-                )
-                return Result(True, result.value, incremented)
-            if status == transaction.UNCHANGED:
-                return Result(False, result.value)
-            if status != transaction.TRY_AGAIN:
-                raise Rejected(self.remote, f"the change was refused: {transaction.get_error()}")
+                return Result(False, value)
+            self._run_until(
+                transaction.ended,
+                deadline,
+                "the change may have been applied all the same: it is safe to run it again",
+            )
+            if transaction.status == transactions.DONE:
+                return Result(True, value, transaction.number)
+            if transaction.status == transactions.REFUSED:
+                raise Rejected(self.remote, f"the change was refused: {transaction.error}")
             self._run_until(functools.partial(self._moved_on, seqno), deadline)
 
     def wait_until(self, predicate: Callable[[], T], *, timeout: float | None = None) -> T:
@@ -176,6 +195,8 @@ class Session:
             # One Idl.run() takes at most 50 messages, so go on until nothing changes.
             while self._idl.run():
                 pass
+            if self._several:
+                self._probe()
 
     def block(self, timeout: float, wake: int | None = None) -> None:
         """Wait until the server sends something, ``wake`` becomes readable, or time is up."""
@@ -187,33 +208,25 @@ class Session:
         poller.timer_wait(max(1, int(timeout * 1000)))
         poller.block()
 
+    def _probe(self) -> None:
+        loading = self._idl.state > self._idl.IDL_S_SERVER_MONITOR_REQUESTED and not self._synced()
+        interval = _PROBE_WHILE_LOADING if loading else _PROBE
+        self._idl._session.reconnect.set_probe_interval(interval)
+
     def _put_together(
         self, change: Callable[[Change], T], comment: str
-    ) -> tuple[ovs.db.idl.Transaction | None, Result[T], int]:
+    ) -> tuple[Transaction | None, T, int]:
         with self.lock:
-            transaction = ovs.db.idl.Transaction(self._idl)
-            draft = Change(self, transaction)
+            draft = Change(self)
             try:
                 value = change(draft)
                 if draft.writes == 0:
-                    transaction.abort()
-                    return None, Result(False, value), 0
-                transaction.add_comment(f"ovn-integrate: {comment}")
-                seqno = self._idl.change_seqno
-                transaction.commit()
-            except BaseException:
-                transaction.abort()
-                raise
-        return transaction, Result(True, value), seqno
-
-    def _commit(self, transaction: ovs.db.idl.Transaction, deadline: float) -> str:
-        # Transaction.commit_block() has no timeout, so its loop stands here with one.
-        self._run_until(
-            lambda: transaction.commit() != transaction.INCOMPLETE,
-            deadline,
-            "the change may have been applied all the same: it is safe to run it again",
-        )
-        return str(transaction.commit())
+                    return None, value, 0
+                done, place = draft.operations(f"ovn-integrate: {comment}")
+            finally:
+                draft.close()
+            seqno = self._idl.change_seqno
+            return Transaction(self._idl, done, place), value, seqno
 
     def _synced(self) -> bool:
         return bool(self._idl.state == self._idl.IDL_S_MONITORING)

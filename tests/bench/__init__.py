@@ -9,4 +9,6 @@ turns round by round, so that the noise of the machine falls on all of them.
 - `ready`: sees when OVN has installed an endpoint; `jsonrpc`: OVSDB without a library.
 - `floor`: the same work, raw; `shipped`: OVN's own driver, mended; `northbound`: thousands of
   ports; `verbs`: whole commands; `stats`, `goals`, `report`: what comes out.
+- `ipam`: the IPAM server by itself, beside a Neutron that runs; `neutron`: ports by its API;
+  `crowd`: thousands of ports as the server writes them.
 """

@@ -16,7 +16,7 @@ import click
 
 from tests.lab import Lab, lab_ready
 
-from . import arena
+from . import arena, ipam
 from .arena import CONTENDERS, FLOOR, OURS, SHIPPED, Stand
 from .goals import EMPTY, MANY, Measured
 from .load import Pass
@@ -25,7 +25,8 @@ from .stats import figures, spread
 
 _VERBS = "set-tep"
 _RUNS = "docker-run"
-_DEFAULT = (FLOOR, OURS, SHIPPED, _VERBS, _RUNS)
+_IPAM = "ipam"
+_DEFAULT = (FLOOR, OURS, SHIPPED, _VERBS, _RUNS, _IPAM)
 _COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
 
 
@@ -64,7 +65,12 @@ _COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
     metavar="NAME[,NAME...]",
     default=",".join(_DEFAULT),
     show_default=True,
-    help=f"Of {', '.join([*CONTENDERS, _VERBS, _RUNS])}.",
+    help=f"Of {', '.join([*CONTENDERS, _VERBS, _RUNS, _IPAM])}.",
+)
+@click.option(
+    "--neutron",
+    metavar="URL",
+    help="Of a Neutron that runs, http://HOST:PORT, to be measured beside the IPAM server.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def bench(
@@ -74,6 +80,7 @@ def bench(
     where: str,
     networks: int,
     only: str,
+    neutron: str | None,
     as_json: bool,
 ) -> None:
     names = _chosen(only)
@@ -86,6 +93,8 @@ def bench(
             _measure_verbs(lab, results, rounds * _COMMAND_ROUNDS)
         if _RUNS in names:
             _measure_runs(lab, results, rounds * _COMMAND_ROUNDS)
+        if _IPAM in names:
+            _measure_ipam(lab, results, rounds, neutron)
         stands = _set_up(lab, [name for name in names if name in CONTENDERS], networks, results)
         plan = _Plan(stands, rounds, endpoints)
         if stands:
@@ -132,7 +141,7 @@ class _Plan:
 def _chosen(only: str) -> list[str]:
     names = [name for name in only.split(",") if name]
     for name in names:
-        if name not in (*CONTENDERS, _VERBS, _RUNS):
+        if name not in (*CONTENDERS, _VERBS, _RUNS, _IPAM):
             raise click.BadParameter(f"{name!r} is unknown", param_hint="--only")
     return list(dict.fromkeys(names))
 
@@ -165,6 +174,16 @@ def _measure_runs(lab: Lab, results: Results, rounds: int) -> None:
     times = arena.run_containers(host, rounds)
     host.stop()
     results.commands |= {name: spread(taken) for name, taken in times.items()}
+
+
+def _measure_ipam(lab: Lab, results: Results, rounds: int, neutron: str | None) -> None:
+    _say(f"{_IPAM}: {rounds} rounds")
+    host = lab.add_host("ipam")
+    results.ipam = arena.run_json(host, "ipam", str(rounds), timeout=900)
+    host.stop()
+    if neutron is not None:
+        _say(f"{_IPAM}: {neutron}")
+        ipam.measure_neutron(neutron, rounds, results.ipam)
 
 
 def _environment() -> dict[str, str]:

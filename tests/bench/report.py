@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from tabulate import tabulate
 
-from . import runs
+from . import ipam, runs
 from .arena import CONTENDERS, FLOOR, OURS, SHIPPED
 from .goals import Goal, Measured, goals
 from .stats import STEPS, Figures, Spread
@@ -29,6 +29,7 @@ class Results:
     environment: dict[str, str] = field(default_factory=dict)
     measured: Measured = field(default_factory=dict)
     commands: dict[str, Spread] = field(default_factory=dict)
+    ipam: ipam.Figures = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -44,7 +45,8 @@ class Results:
             "environment": self.environment,
             "situations": situations,
             "commands": {name: asdict(one) for name, one in self.commands.items()},
-            "goals": [{**asdict(goal), "met": goal.met} for goal in goals(self.measured)],
+            "ipam": self.ipam,
+            "goals": [{**asdict(goal), "met": goal.met} for goal in self._goals()],
             "skipped": self.skipped,
         }
         return json.dumps(document, indent=2)
@@ -61,11 +63,16 @@ class Results:
             yield f"{state}, {at_a_time} at a time (ms: p50 / p95)\n{_table(by_name)}"
         if self.commands:
             yield f"Whole commands (ms: p50 / p95)\n{_commands(self.commands)}"
-        wanted = goals(self.measured)
+        if self.ipam:
+            yield f"IPAM server\n{_ipam(self.ipam)}"
+        wanted = self._goals()
         if wanted:
             yield f"Goals\n{_goals(wanted)}"
         for name, reason in self.skipped.items():
             yield f"not measured: {name}: {reason}"
+
+    def _goals(self) -> list[Goal]:
+        return [*goals(self.measured), *ipam.goals(self.ipam)]
 
 
 def _table(by_name: dict[str, Figures]) -> str:
@@ -103,6 +110,20 @@ def _commands(commands: dict[str, Spread]) -> str:
         if one in commands and other in commands:
             rows.append([f"{one} / {other}", _ratio(commands[one].p50, commands[other].p50)])
     return tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=("left", "right"))
+
+
+def _ipam(figures: ipam.Figures) -> str:
+    names = [
+        name
+        for name in (ipam.FLOOR, ipam.OURS, ipam.NEUTRON)
+        if any(name in by_name for by_name in figures.values())
+    ]
+    rows = [
+        [what, *(f"{by_name[name]:.2f}" if name in by_name else "-" for name in names)]
+        for what, by_name in figures.items()
+    ]
+    headers = ["", *names]
+    return tabulate(rows, headers=headers, disable_numparse=True, colalign=_right(headers))
 
 
 def _goals(wanted: list[Goal]) -> str:

@@ -35,7 +35,7 @@ class OvsdbServer:
     def start(self) -> None:
         """Start it, on what it held before if it ran before; return when it listens."""
         if not self._file.exists():
-            _run("ovsdb-tool", "create", str(self._file), str(self._schema))
+            self._create()
         _run(
             "ovsdb-server",
             "--detach",  # returns once the server listens
@@ -75,9 +75,61 @@ class OvsdbServer:
         extra = ["--no-wait"] if self.kind == "host" else []
         return _run(command, f"--db={self.remote}", "--timeout=10", *extra, *words)
 
+    def _create(self) -> None:
+        _run("ovsdb-tool", "create", str(self._file), str(self._schema))
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._pid is not None
         os.kill(self._pid, number)
+
+
+class Member(OvsdbServer):
+    """One of the servers of a raft cluster.
+
+    :param number: of it in the cluster, from 0.
+    :param first: the address at which the first one speaks raft.
+    """
+
+    def __init__(self, folder: Path, kind: str, number: int, first: str = "") -> None:
+        super().__init__(folder, kind)
+        self.number = number
+        self.address = f"unix:{folder / 'raft.sock'}"
+        self._first = first
+
+    @property
+    def running(self) -> bool:
+        return self._pid is not None
+
+    def leads(self) -> bool:
+        """Whether it is the leader, by its own account."""
+        return "\nRole: leader\n" in self.status()
+
+    def status(self) -> str:
+        """What it says of its cluster; nothing when it does not answer."""
+        ask = ["ovs-appctl", "-t", str(self._folder / f"{self.kind}.ctl"), "--timeout=2"]
+        argv = [*ask, "cluster/status", self.database]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT).stdout
+
+    def _create(self) -> None:
+        file = str(self._file)
+        if self._first:
+            _run("ovsdb-tool", "join-cluster", file, self.database, self.address, self._first)
+        else:
+            _run("ovsdb-tool", "create-cluster", file, str(self._schema), self.address)
+
+
+def make_cluster(folder: Path, kind: str, size: int = 3) -> list[Member]:
+    """Starts a raft cluster, all of whose servers have joined it when this returns."""
+    members: list[Member] = []
+    for number in range(size):
+        own = folder / f"{kind}{number}"
+        own.mkdir()
+        members.append(Member(own, kind, number, members[0].address if members else ""))
+        members[-1].start()
+    for member in members:
+        # Until then the first one is all of the cluster, and without it there is none.
+        _run("ovsdb-client", "--timeout=10", "wait", member.remote, member.database, "connected")
+    return members
 
 
 def _run(*argv: str) -> str:

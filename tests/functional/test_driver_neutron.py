@@ -135,14 +135,35 @@ def test_nobody_to_ask(closed: str) -> None:
 
 
 def test_what_may_have_been_applied_is_not_sent_twice(server: Callable[..., Server]) -> None:
-    first, second = server(None, None), server((204, b""))
+    first, second = server(None), server((404, b"no such extension"), (204, b""), None)
     client = Client([first.url, second.url])
-    with pytest.raises(ServiceFailed):
+    with pytest.raises(ServiceFailed, match="broke off"):
         client.create("ports", name="db")
-    assert second.requests == []
-    # A deletion may be.
+    asked = ("GET", "/v2.0/extensions/idempotency-key")
+    assert second.requests == [asked]
+    # A deletion may be, and the server that failed is asked last from now on.
+    first.answers.append((204, b""))
     assert client.delete("ports", "p")
-    assert second.requests == [("DELETE", "/v2.0/ports/p")]
+    assert client.delete("ports", "p")
+    assert second.requests == [asked, *[("DELETE", "/v2.0/ports/p")] * 2]
+    assert first.requests == [("POST", "/v2.0/ports"), ("DELETE", "/v2.0/ports/p")]
+
+
+def test_what_is_done_once_is_sent_to_the_next_server(server: Callable[..., Server]) -> None:
+    first = server(None, (503, neutron_error("ServiceUnavailable")))
+    second = server((200, {"extension": {}}), (201, {"port": {"id": "p"}}))
+    client = Client([first.url, second.url])
+    assert client.create("ports", name="db") == {"id": "p"}
+    assert [method for method, _ in second.requests] == ["GET", "POST"]
+
+
+def test_a_server_without_its_database_is_passed_over(server: Callable[..., Server]) -> None:
+    away = (503, neutron_error("ServiceUnavailable", "Away"))
+    first, second = server(away, away), server((200, {"ports": []}), away, away)
+    client = Client([first.url, second.url])
+    assert client.query("ports") == []
+    with pytest.raises(ServiceFailed, match="Away"):
+        client.query("ports")
 
 
 def test_a_deadline_over_several_calls() -> None:

@@ -125,7 +125,10 @@ def _run_inside(root: Path, *argv: str, enter: str = _ENTER) -> None:
 
 
 def _run(*argv: str) -> None:
-    """With the caller's own settings of proxies and of pip, which `run` leaves out."""
+    run([*_APART, *argv], shown=shlex.join(argv), timeout=_TIMEOUT, env=kept_settings())
+
+
+def kept_settings() -> dict[str, str]:
+    """The caller's own variables for proxies and for pip, which `run` leaves out."""
     kept = ("PIP_", "http_proxy", "https_proxy", "no_proxy")
-    env = {key: value for key, value in os.environ.items() if key.startswith(kept)}
-    run([*_APART, *argv], shown=shlex.join(argv), timeout=_TIMEOUT, env=env)
+    return {key: value for key, value in os.environ.items() if key.startswith(kept)}

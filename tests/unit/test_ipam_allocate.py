@@ -39,6 +39,8 @@ def test_used_is_a_set_whatever_the_order() -> None:
         assert used.any_between(probe, probe + 5) == any(
             n in model for n in range(probe, probe + 6)
         )
+        last = probe + chance.randrange(50)
+        assert used.count(probe, last) == sum(probe <= n <= last for n in model)
 
 
 def test_an_address_costs_the_same_whatever_is_used() -> None:
@@ -49,6 +51,13 @@ def test_an_address_costs_the_same_whatever_is_used() -> None:
         assert number is not None
         used.add(number)
     assert time.process_time() - start < 0.2  # a scan would take 30 s
+
+
+def test_counting_costs_little_even_where_every_second_one_is_used() -> None:
+    used = Used(range(0, 200_000, 2))
+    start = time.process_time()
+    assert used.count(3, 199_999) == 99_998
+    assert time.process_time() - start < 0.1
 
 
 def test_the_lowest_free_of_all_sets_and_pools_is_taken() -> None:

@@ -23,7 +23,16 @@ NETWORKS = [
 def found(text: str) -> list[str]:
     asked = query.parse(NETWORK, pairs(text))
     things = [one for one in NETWORKS if query.matches(asked, one)]
-    return [one.id for one in query.ordered(asked, things, lambda id: NetworkNotFound(id=id))]
+    page = query.ordered(asked, things, _missing)
+    if query.goes_by_id(asked):
+        by_id = {one.id: one for one in things}
+        ids = sorted(one.id for one in NETWORKS)
+        assert query.walked(asked, ids, by_id.get, _missing) == page
+    return [one.id for one in page]
+
+
+def _missing(id: str) -> Exception:
+    return NetworkNotFound(id=id)
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
@@ -52,6 +61,11 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ("limit=0", ["3", "1", "4", "2"]),
         ("limit=2&marker=4&page_reverse=True", ["2", "3"]),
         ("limit=2&page_reverse=True", ["3", "4"]),
+        ("mtu=1400&limit=1", ["3"]),
+        ("mtu=1400&limit=2&marker=3", ["4"]),
+        ("marker=2", ["3", "4"]),
+        ("marker=1&page_reverse=True", []),
+        ("limit=3&sort_key=id&sort_dir=asc", ["1", "2", "3"]),
     ],
 )
 def test_lists(text: str, ids: list[str]) -> None:
@@ -79,18 +93,23 @@ def test_what_a_list_does_not_take(text: str) -> None:
 
 
 def test_a_marker_that_nothing_has_is_not_found() -> None:
-    with pytest.raises(NetworkNotFound):
-        found("limit=1&marker=9")
+    for marker in ("0", "11", "9"):
+        asked = query.parse(NETWORK, pairs(f"limit=1&marker={marker}"))
+        with pytest.raises(NetworkNotFound):
+            query.ordered(asked, NETWORKS, _missing)
+        with pytest.raises(NetworkNotFound):
+            query.walked(asked, ["1", "2", "3", "4"], lambda _: None, _missing)
 
 
 def test_pages_of_any_size_hold_everything_once() -> None:
     for size in (1, 2, 3, 5):
-        seen: list[str] = []
-        page = found(f"limit={size}&sort_key=mtu&sort_dir=desc")
-        while page:
-            seen += page
-            page = found(f"limit={size}&sort_key=mtu&sort_dir=desc&marker={page[-1]}")
-        assert seen == ["1", "2", "3", "4"]
+        for order in ("", "&sort_key=mtu&sort_dir=desc"):
+            seen: list[str] = []
+            page = found(f"limit={size}{order}")
+            while page:
+                seen += page
+                page = found(f"limit={size}{order}&marker={page[-1]}")
+            assert seen == ["1", "2", "3", "4"]
 
 
 def test_parts_of_a_fixed_ip() -> None:

@@ -72,13 +72,6 @@ def test_methods_that_need_no_doing_succeed(host: Host) -> None:
     assert host.ok("NetworkDriver.DiscoverNew", node) == {}
     assert host.ok("NetworkDriver.DiscoverDelete", node) == {}
     assert host.ok("NetworkDriver.FreeNetwork", {"NetworkID": new_id()}) == {}
-    swarm: dict[str, Any] = {
-        "NetworkID": "x" * 25,
-        "Options": {"a": "b"},
-        "IPv4Data": [],
-        "IPv6Data": None,
-    }
-    assert host.ok("NetworkDriver.AllocateNetwork", swarm) == {"Options": {"a": "b"}}
 
 
 def test_undoing_what_is_not_there_succeeds(host: Host) -> None:

@@ -122,7 +122,7 @@ def test_each_router_has_addresses_of_its_own(neutron: Client, network: Network)
         neutron.delete("ports", port["id"])
         routers.disconnect(neutron, DOCKER_IDS[0])
     routers.disconnect(neutron, id)
-    networks.release(neutron, id)
+    networks.release(neutron, id, CHASSIS)
 
 
 def test_a_gateway_whose_address_is_taken_leaves_nothing(neutron: Client, network: Network) -> None:
@@ -141,7 +141,7 @@ def test_a_network_without_an_ipv4_gateway_has_no_way_out(neutron: Client) -> No
     networks.make(neutron, id, NetworkOptions(gateway="ovn"), [pool], Place(CHASSIS))
     with pytest.raises(Invalid, match="no IPv4 subnet with a gateway"):
         routers.connect(neutron, id, networks.get(neutron, id), CHASSIS)
-    networks.release(neutron, id)
+    networks.release(neutron, id, CHASSIS)
 
 
 def test_a_network_that_cannot_be_had_leaves_nothing(host: Host) -> None:

@@ -1,0 +1,1 @@
+"""Several IPAM servers over a raft cluster of Northbound."""
