@@ -86,6 +86,11 @@ class Driver:
             ask=lambda: engine.ask(timeout),
         )
 
+    def restore(self) -> object:
+        """Have what the kernel forgot of the way out of this host; one call at a time with those of
+        Docker."""
+        return self._gateways.restore()
+
     def names(self) -> Names:
         """What tells Neutron the names of this host's containers."""
         return Names(self._client)
