@@ -25,6 +25,7 @@ from ovn_integrate.driver.names import Names
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.notes import Notes
+from ovn_integrate.driver.options import NetworkOptions
 from ovn_integrate.driver.pools import SPACE, Pools
 from ovn_integrate.driver.ports import UNDO, addresses_of, undoing
 from ovn_integrate.driver.reservations import Reservations
@@ -85,6 +86,11 @@ class Driver:
             ask=lambda: engine.ask(timeout),
         )
 
+    def restore(self) -> object:
+        """Have what the kernel forgot of the way out of this host; one call at a time with those of
+        Docker."""
+        return self._gateways.restore()
+
     def names(self) -> Names:
         """What tells Neutron the names of this host's containers."""
         return Names(self._client)
@@ -119,22 +125,12 @@ class Driver:
         self._pools.forget()
         if asked.network is not None:
             self._networks.adopt(self._client(), body.network_id, asked, pools, place)
-        elif by_null and asked.policy is not None:
-            raise Invalid(
-                f"options {policy.ICC}, {policy.ALLOW}",
-                "there is no logical network to close yet",
-                f"make one first and name it with -o {options.NETWORK}=NAME",
-            )
         elif not by_null:
             if place.own_pools:
                 self._pools.refuse_forgotten(pool.cidr for pool in pools)
             self._networks.make(self._client(), body.network_id, asked, pools, place)
-        elif asked.gateway != options.DOCKER:
-            raise Invalid(
-                f"option {options.GATEWAY}={asked.gateway}",
-                "needs a logical network to be kept on",
-                f"give --subnet or -o {options.NETWORK}=NAME",
-            )
+        else:
+            _refuse_without_network(asked)
         if asked.gateway == options.OVN:
             self._open(body.network_id)
         return {}
@@ -326,6 +322,21 @@ def _pools(body: wire.CreateNetwork) -> tuple[list[Pool], bool]:
         if one.pool
     ]
     return pools, not pools
+
+
+def _refuse_without_network(asked: NetworkOptions) -> None:
+    """:raises Invalid: one of the options is kept on a logical network, and there is none yet."""
+    for option, given in (
+        (f"{policy.ICC}, {policy.ALLOW}", asked.policy is not None),
+        (f"{options.GATEWAY}={asked.gateway}", asked.gateway != options.DOCKER),
+        (f"{options.DNS}={asked.dns}", asked.dns is not None),
+    ):
+        if given:
+            raise Invalid(
+                f"option {option}",
+                "needs a logical network to be kept on",
+                f"give --subnet or -o {options.NETWORK}=NAME",
+            )
 
 
 def _are_ours(body: wire.CreateNetwork) -> bool:

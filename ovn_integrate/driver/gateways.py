@@ -53,10 +53,10 @@ class Gateways:
 
         :returns: the Docker networks whose way out Open vSwitch knows of.
         """
-        datapath, ids = self._links.bridge(gateway.NAME) or ("", {})
-        users = gateway.users(ids)
-        if users:
-            with self._lock:
+        with self._lock:
+            datapath, ids = self._links.bridge(gateway.NAME) or ("", {})
+            users = gateway.users(ids)
+            if users:
                 gateway.restore(users, userspace=datapath == "netdev")
         return set(users)
 

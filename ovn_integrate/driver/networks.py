@@ -214,6 +214,8 @@ class Networks:
     def _hold(self, client: Client, id: str, network_id: str, options: NetworkOptions) -> None:
         if options.policy is not None:
             closing.close(client, self.groups, id, network_id, options.policy)
+        if options.dns is not None:
+            setaside.answer(client, id, network_id, options.dns)
         if options.mtu is not None:
             client.tag("networks", id, tags.with_mtu(network_id, options.mtu))
         if options.gateway != DOCKER:

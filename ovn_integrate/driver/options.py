@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from ovn_integrate.driver import policy
@@ -32,6 +33,7 @@ SWARM = "ovn.swarm"
 The nodes see it among the options of their network, and so does the next leader."""
 
 GATEWAY = "ovn.gateway"
+DNS = "ovn.dns"
 
 # The ways out of a network: Docker's own gateway bridge, a router of OVN's, or none.
 DOCKER = "docker"
@@ -44,6 +46,8 @@ _OURS = "ovn."
 
 LOCAL, GLOBAL = SCOPES = ("local", "global")
 """Whether each engine has networks of its own, or engines share them by a key-value store."""
+
+Address4or6 = IPv4Address | IPv6Address
 
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}  # IANA's numbers
@@ -58,12 +62,14 @@ class NetworkOptions:
     :param mtu: in bytes, of the containers' interfaces; None for what the tunnels let pass.
     :param policy: who may reach whom; None for all.
     :param gateway: the way out of it, one of ``GATEWAYS``.
+    :param dns: the address at which its containers ask OVN for names; None for none of its own.
     """
 
     network: str | None = None
     mtu: int | None = None
     policy: Policy | None = None
     gateway: str = DOCKER
+    dns: Address4or6 | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,12 @@ def parse_network(options: dict[str, Any]) -> NetworkOptions:
     generic = options.get(GENERIC) or {}
     if not isinstance(generic, dict):
         raise Invalid(GENERIC, "is no map")
-    _refuse_unknown(generic, NETWORK, GATEWAY, ICC, ALLOW, SWARM)
+    _refuse_unknown(generic, NETWORK, GATEWAY, DNS, ICC, ALLOW, SWARM)
     closed = policy.parse(_text(generic, ICC), _text(generic, ALLOW))
     gateway = _gateway(generic)
     if gateway == OVN and options.get(INTERNAL) in (True, "true"):
         gateway = NONE  # docker network create --internal: there shall be no way out
-    return NetworkOptions(_network(generic), _mtu(generic), closed, gateway)
+    return NetworkOptions(_network(generic), _mtu(generic), closed, gateway, _dns(generic))
 
 
 def parse_pool(options: dict[str, Any]) -> str | None:
@@ -216,6 +222,15 @@ def _network(generic: dict[str, Any]) -> str | None:
     if NETWORK in generic and not named:
         raise Invalid(f"option {NETWORK}", "is empty", "give the name of a logical network")
     return next(iter(named.values()), None)
+
+
+def _dns(generic: dict[str, Any]) -> Address4or6 | None:
+    if DNS not in generic:
+        return None
+    try:
+        return ipaddress.ip_address(str(generic[DNS]))
+    except ValueError:
+        raise Invalid(f"option {DNS}={generic[DNS]}", "is no IP address") from None
 
 
 def _gateway(generic: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 
 from ovn_integrate import netlink
-from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.gc import PAUSE, Collector
 from ovn_integrate.errors import Error
 from ovn_integrate.host import gateway
@@ -77,11 +76,12 @@ class Keeper:
     A restart of ovs-vswitchd that cleans up does so (``exit --cleanup``, ovs-vswitchd(8)), and
     tells nobody; to look which number the link has is one system call.
 
+    :param restore: does it.
     :param every: seconds between two looks.
     """
 
-    def __init__(self, gateways: Gateways, every: float = _LOOK) -> None:
-        self._gateways = gateways
+    def __init__(self, restore: Callable[[], object], every: float = _LOOK) -> None:
+        self._restore = restore
         self._every = every
         self._seen: int | None = None
         self._stopped = threading.Event()
@@ -101,7 +101,7 @@ class Keeper:
                 continue
             try:
                 if now is not None:
-                    self._gateways.restore()
+                    self._restore()
                 self._seen = now
             except Error as error:
                 log.warning("%s has not all that it needs: %s", gateway.NAME, error)

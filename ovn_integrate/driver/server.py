@@ -52,9 +52,8 @@ def application(
     from ovn_integrate.driver.gateways import Gateways
 
     links = Links(remote, timeout)
-    gateways = Gateways(links)
     try:
-        gateways.restore()
+        Gateways(links).restore()
     except Error as error:
         log.warning("%s", error)
     driver, calls = Driver(links, ready_timeout=ready_timeout, scope=scope), Calls()
@@ -64,7 +63,7 @@ def application(
         ).start()
     if names:
         driver.names().start()
-    reconcile.Keeper(gateways).start()
+    reconcile.Keeper(driver.restore).start()
     return app.create(driver, calls)
 
 

@@ -1,4 +1,5 @@
-"""The gateways and auxiliary addresses of Docker networks, which no endpoint may get.
+"""The gateways and auxiliary addresses of Docker networks, and those of OVN's DNS on them, which no
+endpoint may get.
 
 Each is a Neutron port that no host has, with one tag for each Docker network that named it, as on
 the logical network itself: several hosts name the same ones, and the port goes with the last. The
@@ -11,8 +12,15 @@ from ipaddress import ip_address, ip_network
 
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.options import DNS, Address4or6
 from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE
-from ovn_integrate.errors import Conflict, IpAddressAlreadyAllocated, NotFound, PortNotFound
+from ovn_integrate.errors import (
+    Conflict,
+    Invalid,
+    IpAddressAlreadyAllocated,
+    NotFound,
+    PortNotFound,
+)
 
 _TRIES = 3
 
@@ -28,6 +36,21 @@ def hold(client: Client, subnet: Resource, network_id: str, addresses: set[str])
         never |= {str(cidr[0]), str(cidr[-1])}
     for address in sorted(addresses - never):
         _hold(client, subnet, network_id, str(ip_address(address)))
+
+
+def answer(client: Client, id: str, network_id: str, address: Address4or6) -> None:
+    """Have an address of a logical network set aside at which OVN answers ARP requests, and so gets
+    the questions for names that are sent there.
+
+    :param id: of the logical network.
+    :raises Invalid: it is in none of its subnets.
+    :raises Conflict: an endpoint has it.
+    """
+    for subnet in client.query("subnets", network_id=id):
+        if address in ip_network(subnet["cidr"]):
+            hold(client, subnet, network_id, {str(address)})
+            return
+    raise Invalid(f"option {DNS}={address}", "is in no subnet of the network")
 
 
 def let_go(client: Client, id: str, network_id: str) -> None:

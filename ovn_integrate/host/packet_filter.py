@@ -86,7 +86,9 @@ def have(link: str, blocks: Sequence[str]) -> None:
 def remove() -> None:
     """Take all of the rules away, as far as they are there."""
     for table, chain, match, to in _JUMPS:
-        _here("-t", table, "-D", chain, *match, "-j", to)
+        # All of them: two processes may have made it at the same moment.
+        while _here("-t", table, "-D", chain, *match, "-j", to):
+            pass
     for table, chain in _CHAINS:
         if _here("-t", table, "-F", chain):
             _iptables("-t", table, "-X", chain)

@@ -297,11 +297,17 @@ def test_published_ports_after_a_crash_of_docker(path: Cluster, outside: Host) -
     host.start_docker()
     # Docker starts it anew with the same address, and says nothing of the endpoint that it had.
     host.docker("start", "web")
+    wait_for(lambda: serves(host, "web"), 20, "the container's server")
     assert who(outside, f"{host.address}:8080") == outside.address
     assert published(host).count("DNAT") == 1
     host.docker("rm", "-f", "web")
     assert "DNAT" not in published(host)
     host.docker("network", "rm", "foo")
+
+
+def serves(host: Host, container: str) -> bool:
+    words = ("docker", "exec", container, "wget", "-q", "-O", "-", "http://127.0.0.1/cgi-bin/who")
+    return host.run(*words, check=False).returncode == 0
 
 
 def test_ports_are_published_once_however_often_docker_says_so(

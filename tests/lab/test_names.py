@@ -50,6 +50,30 @@ def test_a_container_is_found_from_the_other_host_by_name_and_alias(named: Clust
     second.docker("rm", "-f", "asking")
 
 
+def test_ovns_dns_has_an_address_where_a_docker_network_names_one(named: Cluster) -> None:
+    """On a closed network as well, whose containers reach nothing else of it."""
+    server = "192.168.6.253"
+    named.first.cli("network", "create", "bar", "--subnet", "192.168.6.0/24")
+    for host in named.hosts:
+        options = ("--opt", f"ovn.dns={server}", "--opt", "ovn.icc=false")
+        host.cli("network", "attach", "bar", *options)
+        run_container(host, f"on-{host.name}", "bar", "--dns", server)
+    for host, other in (named.hosts, named.hosts[::-1]):
+        ip = address(other, f"on-{other.name}", "bar")
+        wait_for(
+            lambda host=host, other=other, ip=ip: resolves(
+                host, f"on-{host.name}", f"on-{other.name}", ip
+            ),
+            20,
+            "the name",
+        )
+    for host in named.hosts:
+        host.docker("rm", "-f", f"on-{host.name}")
+        host.cli("network", "detach", "bar")
+    assert server not in named.nbctl("show")
+    named.first.cli("network", "delete", "bar")
+
+
 def test_containers_that_ran_before_the_driver_are_named(named: Cluster) -> None:
     first, second = named.hosts
     first.cli("driver", "stop")

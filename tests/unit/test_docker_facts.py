@@ -52,7 +52,8 @@ FACTS = {
         "lab/test_restart.py::test_docker_stopped_and_started",
         "functional/driver/test_ready.py::"
         "test_a_driver_that_was_started_again_knows_what_the_old_one_made",
-        "functional/driver/test_contract.py::test_a_network_of_a_swarm",
+        "functional/driver/test_swarm.py::"
+        "test_the_leader_makes_the_logical_network_before_any_node_has_it",
     ),
     "an endpoint that could not be made is not deleted": (
         "functional/driver/test_endpoints.py::test_a_veth_that_cannot_be_made_leaves_nothing",
@@ -79,8 +80,7 @@ FACTS = {
         "lab/test_names.py::test_a_container_is_found_from_the_other_host_by_name_and_alias",
         "functional/driver/test_networks.py::"
         "test_a_network_is_adopted_by_name_and_by_id_and_not_deleted",
-        "functional/driver/test_contract.py::"
-        "test_addresses_with_the_options_of_newer_engines_and_of_a_swarm",
+        "functional/driver/test_contract.py::test_an_address_with_the_name_of_its_container",
     ),
     "at Leave the link is in the container, later it is back or gone": (
         "functional/driver/test_contract.py::"

@@ -50,7 +50,7 @@ def test_a_policy(given: dict[str, str], expected: Policy | None) -> None:
         ({"ovn.allow": "a:b:tcp/9-"}, "'9-' is no port"),
         ({"ovn.allow": "a:b:tcp/9-8"}, "'9-8' is no port or range"),
         ({"ovn.allow": "a:b:tcp/65536"}, "65535"),
-        ({"ovn.alow": "a:b"}, "known: ovn.network, ovn.gateway, ovn.icc, ovn.allow"),
+        ({"ovn.alow": "a:b"}, "known: ovn.network, ovn.gateway, ovn.dns, ovn.icc, ovn.allow"),
     ],
 )
 def test_a_policy_that_cannot_be(given: dict[str, str], words: str) -> None:

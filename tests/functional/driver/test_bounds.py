@@ -52,8 +52,9 @@ def asked(host: Host, lan: Lan) -> Iterator[dict[str, dict[str, Any]]]:
             host.ok("NetworkDriver.CreateEndpoint", body)
         more = {"PoolID": f"{lan.v4}.0/24,,", "Address": f"{lan.v4}.9", "V6": False}
         bodies[method] = {**lan.body, **body, **more, "NetworkID": lan.id}
-    # So that it does not wait for the others' ends.
-    bodies["NetworkDriver.DeleteNetwork"]["NetworkID"] = new_id()
+    # So that they do not wait for the others' ends, nor take the network from them.
+    for method in ("Delete", "Allocate", "Free"):
+        bodies[f"NetworkDriver.{method}Network"]["NetworkID"] = new_id()
     bodies["NetworkDriver.CreateNetwork"] = Lan(host, 19).body
     bodies["NetworkDriver.ProgramExternalConnectivity"]["Options"] = {
         "com.docker.network.portmap": [{"Proto": 6, "Port": 80, "HostPort": 8080}]
@@ -63,6 +64,7 @@ def asked(host: Host, lan: Lan) -> Iterator[dict[str, dict[str, Any]]]:
         if "EndpointID" in body:
             delete(host, body)
     host.ok("NetworkDriver.DeleteNetwork", bodies["NetworkDriver.CreateNetwork"])
+    host.ok("NetworkDriver.FreeNetwork", bodies["NetworkDriver.AllocateNetwork"])
 
 
 def ended(call: Call, bodies: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -175,40 +175,14 @@ def test_a_name_for_the_interface_is_refused_as_docker_would_ignore_it(
     assert host.left() == []
 
 
-def test_addresses_with_the_options_of_newer_engines_and_of_a_swarm(host: Host) -> None:
-    """The container's name comes from engines of 29 on; a swarm asks for addresses in a row."""
+def test_an_address_with_the_name_of_its_container(host: Host) -> None:
+    """Engines of 29 and later tell it, of addresses alone."""
     network = DockerNetwork(host, "10.40.0.0/24").make()
-    more = {
-        "com.docker.network.endpoint.name": "web",
-        "com.docker.network.ipam.serial": "true",
-        MAC: new_mac(),
-    }
+    more = {"com.docker.network.endpoint.name": "web", MAC: new_mac()}
     got = address(host, network.pools[0], **more)
     assert got == "10.40.0.2/24"
     release(host, network.pools[0], got)
     network.remove()
-
-
-def test_a_network_of_a_swarm(host: Host) -> None:
-    """Its id has 25 characters; the manager's answer is all the options that the nodes get; each
-    task's node makes it, and makes it anew with the same id when it starts."""
-    lan = Lan(host, 41)
-    lan.id = "x1y2z3" * 4 + "0"
-    lan.body["NetworkID"] = lan.id
-    options = {"ovn.icc": "true", "com.docker.network.driver.mtu": "1300"}
-    asked = {"NetworkID": lan.id, "Options": options, "IPv4Data": lan.body["IPv4Data"]}
-    for _ in range(2):  # of the next leader, too
-        said = host.ok("NetworkDriver.AllocateNetwork", {**asked, "IPv6Data": None})
-        assert said == {"Options": options}
-    lan.body["Options"] = {"com.docker.network.generic": said["Options"]}
-    for _ in range(2):
-        assert host.ok("NetworkDriver.CreateNetwork", lan.body) == {}
-    endpoint = lan.endpoint(7)
-    assert joined(host, endpoint)["InterfaceName"]["SrcName"]
-    assert "mtu 1300" in run("ip", "link", "show", links.inner(endpoint["EndpointID"]))
-    delete(host, endpoint)
-    lan.remove()
-    assert host.ok("NetworkDriver.FreeNetwork", {"NetworkID": lan.id}) == {}
 
 
 @pytest.mark.parametrize("kept", ["IPv4Data", "IPv6Data"])

@@ -24,8 +24,11 @@ def test_no_gateway_is_answered_and_dockers_own_only_where_it_shall_be(
     lan.remove()
 
 
-def test_a_gateway_without_a_logical_network_to_keep_it_on_is_refused(host: Host) -> None:
-    lan = Lan(host, 32, **{"ovn.gateway": "none"})
+@pytest.mark.parametrize(("option", "value"), [("ovn.gateway", "none"), ("ovn.dns", "10.32.0.9")])
+def test_what_needs_a_logical_network_to_be_kept_on_is_refused_without(
+    host: Host, option: str, value: str
+) -> None:
+    lan = Lan(host, 32, **{option: value})
     lan.body["IPv4Data"] = [{"AddressSpace": "null", "Pool": "0.0.0.0/0"}]
     lan.body["IPv6Data"] = []
-    assert "ovn.gateway=none" in host.error("NetworkDriver.CreateNetwork", lan.body)
+    assert f"{option}={value}" in host.error("NetworkDriver.CreateNetwork", lan.body)

@@ -72,6 +72,37 @@ def test_a_made_network_goes_with_its_last_holder(host: Host) -> None:
     second.remove()
 
 
+def test_an_address_for_ovns_dns(host: Host) -> None:
+    """No endpoint gets it; it goes with the last Docker network that names it."""
+    network = host.neutron.create("networks", name="blue")
+    host.neutron.create("subnets", network_id=network["id"], ip_version=4, cidr="10.17.0.0/24")
+    lans = [Lan(host, 17, **{"ovn.network": "blue", "ovn.dns": "10.17.0.253"}) for _ in range(2)]
+    for lan in lans:
+        lan.body["IPv6Data"] = []
+        for _ in range(2):
+            host.ok("NetworkDriver.CreateNetwork", lan.body)
+    (port,) = host.neutron.query("ports")
+    assert [one["ip_address"] for one in port["fixed_ips"]] == ["10.17.0.253"]
+    taken = lans[0].endpoint(253, AddressIPv6="")
+    assert "10.17.0.253" in host.error("NetworkDriver.CreateEndpoint", taken)
+    other = Lan(host, 17, **{"ovn.network": "blue", "ovn.dns": "10.18.0.253"})
+    other.body["IPv6Data"] = []
+    assert "in no subnet" in host.error("NetworkDriver.CreateNetwork", other.body)
+    # One that a port was made for already stays that port's.
+    own = host.neutron.create(
+        "ports", network_id=network["id"], name="dns", fixed_ips=[{"ip_address": "10.17.0.252"}]
+    )
+    other.body["Options"]["com.docker.network.generic"]["ovn.dns"] = "10.17.0.252"
+    host.ok("NetworkDriver.CreateNetwork", other.body)
+    for lan in (lans[0], other):
+        host.ok("NetworkDriver.DeleteNetwork", {"NetworkID": lan.id})
+    assert {one["id"] for one in host.neutron.query("ports")} == {port["id"], own["id"]}
+    host.ok("NetworkDriver.DeleteNetwork", {"NetworkID": lans[1].id})
+    assert [one["id"] for one in host.neutron.query("ports")] == [own["id"]]
+    host.neutron.delete("ports", own["id"])
+    host.neutron.delete("networks", network["id"])
+
+
 def test_options_of_a_network(host: Host) -> None:
     passes = interfaces.mtus()["lo"] - 58
     for options, words in (
@@ -79,6 +110,7 @@ def test_options_of_a_network(host: Host) -> None:
         ({"com.docker.network.driver.mtu": "tall"}, "no number"),
         ({"com.docker.network.driver.mtu": str(passes + 1)}, f"{passes} bytes"),
         ({"com.docker.network.driver.mtu": "1279"}, "IPv6"),
+        ({"ovn.dns": "nine"}, "no IP address"),
         ({"ovn.network": "a", "neutron.net.name": "b"}, "different networks"),
     ):
         assert words in host.error("NetworkDriver.CreateNetwork", Lan(host, 15, **options).body)
