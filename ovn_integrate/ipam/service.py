@@ -125,8 +125,8 @@ class Service:
     def set_tags(self, resource: Resource, id: str, tags: Sequence[str]) -> list[str]:
         return self._retag(resource, id, lambda _: tuple(tags))
 
-    def add_tag(self, resource: Resource, id: str, tag: str) -> None:
-        self._retag(resource, id, lambda tags: tuple(dict.fromkeys([*tags, tag])))
+    def add_tags(self, resource: Resource, id: str, more: Sequence[str]) -> None:
+        self._retag(resource, id, lambda tags: tuple(dict.fromkeys([*tags, *more])))
 
     def has_tag(self, resource: Resource, id: str, tag: str) -> None:
         """:raises TagNotFound:"""
@@ -177,22 +177,26 @@ def _named(resource: Resource, index: Index, id: str) -> Thing:
 def _drafted(thing: Thing, draft: Draft) -> Body:
     if isinstance(thing, SecurityGroup):
         return thing.body(draft.having(SecurityRule, "security_group_id", thing.id))
-    return _body(thing, draft.subnets_of)
+    return _body(thing, draft.subnets_of, draft.network)
 
 
 def _shown(thing: Thing, index: Index) -> Body:
     if isinstance(thing, SecurityGroup):
         ids = index.groups.get((SecurityRule, "security_group_id", thing.id))
         return thing.body(index.security_rules[id] for id in ids)
-    return _body(thing, index.subnets_of)
+    return _body(thing, index.subnets_of, index.networks.get)
 
 
 def _body(
     thing: Network | Subnet | Port | SecurityRule | Router | FloatingIp,
     subnets_of: Callable[[str], list[Subnet]],
+    network: Callable[[str], Network | None],
 ) -> Body:
     if isinstance(thing, Network):
         return thing.body([subnet.id for subnet in subnets_of(thing.id)])
+    if isinstance(thing, Subnet):
+        home = network(thing.network_id)
+        return thing.body(home is not None and home.external)
     if not isinstance(thing, Port):
         return thing.body()
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())
