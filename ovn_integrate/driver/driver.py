@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import engine, options, policy, routers, wire
+from ovn_integrate.driver import engine, keystone, options, policy, routers, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.gateways import Gateways
@@ -249,7 +249,7 @@ class Driver:
         settings.require(now, settings.IPAM)
         with self._connecting:
             if self._neutron.urls != now.ipam_urls:
-                self._neutron = Client(now.ipam_urls)
+                self._neutron = Client(now.ipam_urls, access=keystone.access())
             return self._neutron.within(seconds)
 
     def _host(self) -> str:

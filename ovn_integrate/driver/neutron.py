@@ -18,6 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from ovn_integrate import errors
+from ovn_integrate.driver.keystone import Access
 from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
 
 Resource = dict[str, Any]
@@ -40,6 +41,7 @@ _BY_STATUS: dict[int, type[Error]] = {
     404: NotFound,
     409: Conflict,
 }
+_UNKNOWN_TOKEN = 401
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -48,10 +50,14 @@ class Client:
 
     :param urls: base URLs (``http://192.0.2.1:9696``), tried in this order.
     :param timeout: seconds for one answer.
+    :param access: of a Neutron that wants to know who asks; it may know another base URL.
     """
 
-    def __init__(self, urls: Sequence[str], *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, urls: Sequence[str], *, timeout: float = TIMEOUT, access: Access | None = None
+    ) -> None:
         self.urls = tuple(url.rstrip("/") for url in urls)
+        self._access = access
         self.timeout = timeout
         self._deadline = float("inf")
         self._meanwhile: Callable[[], None] | None = None
@@ -59,6 +65,8 @@ class Client:
         # Reading .netrc and the proxy settings for each request costs more than the request, and
         # a proxy for the web is not the way to the IPAM server.
         self._session.trust_env = False
+        if access is not None:
+            self._session.verify = access.verify
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
 
@@ -170,6 +178,9 @@ class Client:
 
     def _call(self, method: str, path: str, subject: str, **request: Any) -> Any:
         response = self._answer(method, path, **request)
+        if response.status_code == _UNKNOWN_TOKEN and self._access is not None:
+            self._access.renew()
+            response = self._answer(method, path, **request)
         if response.status_code >= 400:
             raise _refusal(response, subject)
         if not response.content:
@@ -181,7 +192,7 @@ class Client:
 
     def _answer(self, method: str, path: str, **request: Any) -> requests.Response:
         trouble = "no server is set; ovn-integrate set-ipam ADDRESS"
-        for url in self.urls:
+        for url in self._bases():
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise ServiceFailed("IPAM server", f"did not answer in time ({trouble})", _HINT)
@@ -202,12 +213,18 @@ class Client:
                 raise ServiceFailed(url, str(error), "ovn-integrate show") from error
         raise ServiceFailed("IPAM server", f"is out of reach ({trouble})", _HINT)
 
+    def _bases(self) -> Sequence[str]:
+        known = None if self._access is None else self._access.endpoint()
+        return self.urls if known is None else (known,)
+
     def _send(
         self, method: str, url: str, timeout: tuple[float, float], **request: Any
     ) -> requests.Response:
         if self._meanwhile is not None and "json" in request:
             request["data"] = _Spoken(json.dumps(request.pop("json")).encode(), self._meanwhile)
             request["headers"] = {"Content-Type": "application/json"}
+        if self._access is not None:
+            request["headers"] = {**request.get("headers", {}), **self._access.headers()}
         return self._session.request(method, url, timeout=timeout, **request)
 
 

@@ -38,6 +38,7 @@ IMPORTERS = {
     "subprocess": {"runner.py"},
     "gunicorn": {"web.py"},
     "requests": {"driver/neutron.py"},
+    "keystoneauth1": {"driver/keystone.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
     "tabulate": {"cli/output.py"},
     "yaml": {"cli/output.py"},
