@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests import neutron
+from tests.neutron.installed import installed
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Here, because pytest reads options from the topmost conftest only."""
@@ -13,3 +16,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Debian suites whose Open vSwitch, OVN, Docker and Python the lab's hosts run, "
         "or 'all'; the machine's own if not given",
     )
+    parser.addoption(
+        "--record",
+        action="store_true",
+        help="write down what a real Neutron answers in tests/functional/ipam_api, as what the "
+        "IPAM server is compared with",
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what a real Neutron needs now: later a test is in a network of its own."""
+    chosen = any("neutron" in name for name in _parameters(session))
+    if neutron.wanted() and chosen and not session.config.option.collectonly:
+        installed()
+
+
+def _parameters(session: pytest.Session) -> list[str]:
+    found = (getattr(item, "callspec", None) for item in session.items)
+    return [callspec.id for callspec in found if callspec is not None]

@@ -39,13 +39,14 @@ class App:
 
         :raises NotConfigured: none is.
         """
+        from ovn_integrate.driver import keystone
         from ovn_integrate.driver.neutron import Client
         from ovn_integrate.host import settings
 
         with self.host(settings.TABLES) as session:
             now = settings.read(session)
         settings.require(now, settings.IPAM)
-        return Client(now.ipam_urls, timeout=self.timeout)
+        return Client(now.ipam_urls, timeout=self.timeout, access=keystone.access())
 
 
 pass_app = click.make_pass_decorator(App)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
-from ovn_integrate.driver import engine, options, policy, routers, tags, wire
+from ovn_integrate.driver import engine, keystone, options, policy, routers, tags, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.endpoints import Endpoints
 from ovn_integrate.driver.gateways import Gateways
@@ -288,7 +288,7 @@ class Driver:
         settings.require(now, settings.IPAM)
         with self._connecting:
             if self._neutron.urls != now.ipam_urls:
-                self._neutron = Client(now.ipam_urls)
+                self._neutron = Client(now.ipam_urls, access=keystone.access())
             return self._neutron.within(_NEUTRON if seconds is None else seconds)
 
     def _host(self) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate import netlink, paths, servers
-from ovn_integrate.driver import engine, routers, tags
+from ovn_integrate.driver import engine, keystone, routers, tags
 from ovn_integrate.driver import links as names
 from ovn_integrate.driver.calls import PATH
 from ovn_integrate.driver.engine import Known
@@ -229,7 +229,7 @@ def on_this_host(remote: str, timeout: float) -> Iterator[Collector]:
     try:
         now = links.settings()
         settings.require(now, settings.IPAM)
-        client = Client(now.ipam_urls, timeout=timeout)
+        client = Client(now.ipam_urls, timeout=timeout, access=keystone.access())
         yield Collector(
             links,
             Networks(),

@@ -62,13 +62,23 @@ def create_network(
     return client.show("networks", network["id"]), True
 
 
+def _place(cidr: str) -> tuple[int, int]:
+    """Where a subnet stands among others: servers list them in any order."""
+    block = ipaddress.ip_network(cidr)
+    return block.version, int(block.network_address)
+
+
 def list_networks(client: Client) -> list[dict[str, Any]]:
     """Every network with its subnets."""
     cidrs: dict[str, list[str]] = {}
     for subnet in client.query("subnets"):
         cidrs.setdefault(subnet["network_id"], []).append(subnet["cidr"])
     return [
-        {"name": one["name"], "id": one["id"], "subnets": cidrs.get(one["id"], [])}
+        {
+            "name": one["name"],
+            "id": one["id"],
+            "subnets": sorted(cidrs.get(one["id"], []), key=_place),
+        }
         for one in sorted(client.query("networks"), key=lambda one: str(one["name"]))
     ]
 

@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from ovn_integrate import errors
 from ovn_integrate.driver import failover
+from ovn_integrate.driver.keystone import Access
 from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
 
 Resource = dict[str, Any]
@@ -44,6 +45,7 @@ _BY_STATUS: dict[int, type[Error]] = {
     404: NotFound,
     409: Conflict,
 }
+_UNKNOWN_TOKEN = 401
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -55,16 +57,21 @@ class Client:
 
     :param urls: base URLs (``http://192.0.2.1:9696``), tried in this order.
     :param timeout: seconds for one answer.
+    :param access: of a Neutron that wants to know who asks; it may know another base URL.
     """
 
-    def __init__(self, urls: Sequence[str], *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, urls: Sequence[str], *, timeout: float = TIMEOUT, access: Access | None = None
+    ) -> None:
         self.urls = tuple(url.rstrip("/") for url in urls)
+        self._access = access
         self.timeout = timeout
         self._deadline = float("inf")
         self._meanwhile: Callable[[], None] | None = None
         self._order = failover.Order(self.urls)
-        self._session = _session(HTTPAdapter)
-        self._watched = _session(_WatchingAdapter)
+        verify = True if access is None else access.verify
+        self._session = _session(HTTPAdapter, verify)
+        self._watched = _session(_WatchingAdapter, verify)
 
     def within(self, seconds: float) -> Client:
         """The same client with another deadline, over all its calls from now on together."""
@@ -185,6 +192,9 @@ class Client:
 
     def _call(self, method: str, path: str, subject: str, **request: Any) -> Any:
         response = self._answer(method, path, **request)
+        if response.status_code == _UNKNOWN_TOKEN and self._access is not None:
+            self._access.renew()
+            response = self._answer(method, path, **request)
         if response.status_code >= 400:
             raise _refusal(response, subject)
         if not response.content:
@@ -199,7 +209,7 @@ class Client:
         trouble = "no server is set; ovn-integrate set-ipam ADDRESS"
         refusal: requests.Response | None = None
         doubt: ServiceFailed | None = None
-        urls = self._order.now()
+        urls = self._bases()
         for url in urls:
             watched = url != urls[-1]
             timeout = self._timeouts(watched, trouble)
@@ -249,6 +259,10 @@ class Client:
             known[url] = said.status_code == 200
         return known[url]
 
+    def _bases(self) -> Sequence[str]:
+        known = None if self._access is None else self._access.endpoint()
+        return self._order.now() if known is None else (known,)
+
     def _send(
         self, method: str, url: str, timeout: tuple[float, float], watched: bool, **request: Any
     ) -> requests.Response:
@@ -256,6 +270,8 @@ class Client:
             request["data"] = _Spoken(json.dumps(request.pop("json")).encode(), self._meanwhile)
             headers = request.get("headers", {})
             request["headers"] = {**headers, "Content-Type": "application/json"}
+        if self._access is not None:
+            request["headers"] = {**request.get("headers", {}), **self._access.headers()}
         session = self._watched if watched else self._session
         return session.request(method, url, timeout=timeout, **request)
 
@@ -271,11 +287,12 @@ class _WatchingAdapter(HTTPAdapter):
         }
 
 
-def _session(adapter: type[HTTPAdapter]) -> requests.Session:
+def _session(adapter: type[HTTPAdapter], verify: bool | str) -> requests.Session:
     session = requests.Session()
     # Reading .netrc and the proxy settings for each request costs more than the request, and
     # a proxy for the web is not the way to the IPAM server.
     session.trust_env = False
+    session.verify = verify
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter(pool_maxsize=_CONNECTIONS))
     return session

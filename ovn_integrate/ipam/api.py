@@ -22,7 +22,7 @@ from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam import bodies, convert, documents, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
 from ovn_integrate.ipam.draft import Request
-from ovn_integrate.ipam.faults import HTTPBadRequest, HTTPNotFound
+from ovn_integrate.ipam.faults import HTTPNotFound, InvalidInput
 from ovn_integrate.ipam.service import Service
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,7 @@ class _Members:
             ("/v2.0/routers/<id>/remove_router_interface", "PUT", self.disconnect),
             (f"{member}/tags", "GET", self.tags),
             (f"{member}/tags", "PUT", self.set_tags),
+            (f"{member}/tags", "POST", self.add_tags),
             (f"{member}/tags", "DELETE", self.clear_tags),
             (f"{member}/tags/<tag>", "GET", self.has_tag),
             (f"{member}/tags/<tag>", "PUT", self.add_tag),
@@ -140,9 +141,14 @@ class _Members:
     def set_tags(self, collection: str, id: str) -> Response:
         body = bodies.decode(request.get_data())
         if "tags" not in body:
-            raise HTTPBadRequest(reason="Invalid tags body")
-        tags = convert.tags("tags", body["tags"])
+            raise InvalidInput(reason="Invalid tags body")
+        tags = convert.tags_set(body["tags"])
         return _answer({"tags": self._service.set_tags(RESOURCES[collection], id, tags)})
+
+    def add_tags(self, collection: str, id: str) -> Response:
+        tags = convert.tags_set(bodies.decode(request.get_data()).get("tags"))
+        self._service.add_tags(RESOURCES[collection], id, tags)
+        return _answer({"tags": list(tags)})
 
     def clear_tags(self, collection: str, id: str) -> Response:
         self._service.set_tags(RESOURCES[collection], id, ())
@@ -153,7 +159,7 @@ class _Members:
         return _nothing()
 
     def add_tag(self, collection: str, id: str, tag: str) -> Response:
-        self._service.add_tag(RESOURCES[collection], id, convert.tag(tag))
+        self._service.add_tags(RESOURCES[collection], id, [convert.tag_put(tag)])
         return _answer(None, 201)
 
     def remove_tag(self, collection: str, id: str, tag: str) -> Response:

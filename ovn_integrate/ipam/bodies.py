@@ -86,14 +86,12 @@ NETWORK = Resource(
         "admin_state_up": _BOOLEAN,
         "shared": _BOOLEAN,
         "router:external": _BOOLEAN,
-        "port_security_enabled": _BOOLEAN,
+        "port_security_enabled": Attribute(convert.boolean, filter=None),
         "mtu": Attribute(convert.number, filter=convert.number),
         "status": _READ_ONLY,
         "subnets": _OPAQUE,
         "provider:network_type": Attribute(convert.or_none(convert.text(_NAME)), put=False),
-        "provider:physical_network": Attribute(
-            convert.or_none(convert.text(_NAME)), put=False, filter=None
-        ),
+        "provider:physical_network": Attribute(convert.or_none(convert.text(_NAME)), put=False),
         "provider:segmentation_id": Attribute(
             convert.or_none(convert.number), put=False, filter=convert.number
         ),
@@ -140,7 +138,7 @@ PORT = Resource(
     {
         **_COMMON,
         "network_id": Attribute(convert.identity, put=False, required=True),
-        "mac_address": Attribute(convert.or_none(convert.mac), filter=convert.mac),
+        "mac_address": Attribute(convert.or_none(convert.mac), filter=convert.mac_asked),
         "fixed_ips": Attribute(convert.fixed_ips),
         "admin_state_up": _BOOLEAN,
         "status": _READ_ONLY,
@@ -150,14 +148,14 @@ PORT = Resource(
             lambda name, value: convert.text(_DEVICE)(name, "" if value is None else value)
         ),
         "binding:profile": Attribute(convert.profile, filter=None),
-        "binding:vnic_type": Attribute(convert.one_of("normal")),
+        "binding:vnic_type": Attribute(convert.one_of("normal"), filter=None),
         "binding:vif_type": _OPAQUE,
         "binding:vif_details": _OPAQUE,
         "port_security_enabled": _BOOLEAN,
         "security_groups": Attribute(convert.or_none(convert.identities)),
         "allowed_address_pairs": Attribute(convert.pairs, filter=None),
         "extra_dhcp_opts": Attribute(filter=None),
-        "dns_name": Attribute(convert.dns_name),
+        "dns_name": Attribute(convert.dns_name, filter=None),
         "dns_assignment": _OPAQUE,
     },
 )
@@ -183,14 +181,14 @@ SECURITY_RULE = Resource(
         "description": Attribute(
             lambda name, value: convert.text(_DESCRIPTION)(name, "" if value is None else value)
         ),
-        "security_group_id": Attribute(convert.identity, put=False, required=True),
+        "security_group_id": Attribute(put=False, required=True),
         "direction": Attribute(convert.one_of("ingress", "egress"), put=False, required=True),
         "ethertype": Attribute(security_convert.ethertype, put=False),
         "protocol": Attribute(security_convert.protocol, put=False),
         "port_range_min": Attribute(security_convert.port, put=False, filter=security_convert.port),
         "port_range_max": Attribute(security_convert.port, put=False, filter=security_convert.port),
         "remote_ip_prefix": Attribute(security_convert.prefix, put=False),
-        "remote_group_id": Attribute(convert.or_none(convert.identity), put=False),
+        "remote_group_id": Attribute(put=False),
         "remote_address_group_id": Attribute(
             convert.or_none(convert.identity), put=False, filter=None
         ),
@@ -300,7 +298,9 @@ def creations(resource: Resource, body: Mapping[str, Any]) -> tuple[list[dict[st
     """
     if resource.plural in body:
         asked = body[resource.plural]
-        if not isinstance(asked, list) or not asked:
+        if asked and not isinstance(asked, list):
+            raise HTTPBadRequest(reason=f"Object '{resource.name}' contains invalid data")
+        if not asked:
             raise HTTPBadRequest(reason="Resources required")
         return [_created(resource, _object(resource, one)) for one in asked], True
     return [_created(resource, _object(resource, body.get(resource.name)))], False
@@ -315,12 +315,15 @@ def update(resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
     _check_known(resource, asked)
     for name in asked:
         if not resource.attributes[name].put:
-            raise HTTPBadRequest(reason=f"Cannot update read-only attribute {name}")
+            known = "tenant_id" if name == "project_id" else name
+            raise HTTPBadRequest(reason=f"Cannot update read-only attribute {known}")
     return _read(resource, asked)
 
 
 def _object(resource: Resource, asked: Any) -> dict[str, Any]:
-    if not isinstance(asked, dict):
+    if asked is not None and not isinstance(asked, dict):
+        raise HTTPBadRequest(reason=f"Object '{resource.name}' contains invalid data")
+    if asked is None:
         raise HTTPBadRequest(reason=f"Unable to find '{resource.name}' in request body")
     return asked
 

@@ -14,18 +14,24 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Address
-from ovn_integrate.ipam.faults import HTTPBadRequest, InvalidInput, invalid
+from ovn_integrate.ipam.faults import (
+    AllowedAddressPairsMissingIP,
+    BadRequest,
+    DuplicateAddressPairInRequest,
+    HTTPBadRequest,
+    InvalidInput,
+    invalid,
+)
 from ovn_integrate.ipam.model import Route
 from ovn_integrate.ipam.ports import Wish
 from ovn_integrate.ipam.routers import Gateway, Interface
 
 Convert = Callable[[str, Any], Any]
 
-_MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}")
+_MAC = re.compile(r"[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|[0-9a-f]{4}([.][0-9a-f]{4}){2}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
-_NO_MAC = "00:00:00:00:00:00"
 _LARGEST = 2**31 - 1
 _LONGEST_TAG = 255
 
@@ -45,9 +51,15 @@ def text(longest: int) -> Convert:
 
 def dns_name(name: str, value: Any) -> str:
     """A host's name, or none: one label, in lower case (RFC 1123, 2.1)."""
-    label = "" if value is None else value
-    if not isinstance(label, str) or (label and not _LABEL.fullmatch(label)):
-        raise invalid(name, f"'{value}' not a valid PQDN or FQDN.")
+    if not isinstance(value, str):
+        raise InvalidInput(reason=f"Input value {value} must be string type")
+    label = value
+    if label and not _LABEL.fullmatch(label):
+        why = f"Name '{label}' must be 1-63 characters long, each of which can only be "
+        why += "alphanumeric or a hyphen."
+        if label[0] == "-" or label[-1] == "-":
+            why = f"Name '{label}' must not start or end with a hyphen."
+        raise invalid(name, f"'{value}' not a valid PQDN or FQDN. Reason: {why}")
     return label.lower()
 
 
@@ -66,7 +78,7 @@ def number(name: str, value: Any) -> int:
     try:
         found = int(value)
     except (TypeError, ValueError):
-        raise invalid(name, f"'{value}' is not an integer.") from None
+        raise InvalidInput(reason=f"'{value}' is not an integer") from None
     if found < 0:
         raise invalid(name, f"'{value}' should be non-negative.")
     if found > _LARGEST:
@@ -105,9 +117,18 @@ def identity(name: str, value: Any) -> str:
 def mac(name: str, value: Any) -> str:
     """A MAC in any common writing, to lower case with colons."""
     found = value.lower() if isinstance(value, str) else ""
-    if not _MAC.fullmatch(found) or found.replace("-", ":") == _NO_MAC:
+    plain = re.sub("[^0-9a-f]", "", found)
+    if not _MAC.fullmatch(found) or int(plain, 16) == 0:
         raise invalid(name, f"'{value}' is not a valid MAC address.")
-    return found.replace("-", ":")
+    return ":".join(re.findall("..", plain))
+
+
+def mac_asked(name: str, value: Any) -> Any:
+    """A MAC in a filter; what is none matches nothing."""
+    try:
+        return mac(name, value)
+    except HTTPBadRequest:
+        return value
 
 
 def address(name: str, value: Any) -> Address:
@@ -121,15 +142,15 @@ def address(name: str, value: Any) -> Address:
 def fixed_ips(name: str, value: Any) -> list[Wish]:
     wishes = []
     seen = set()
-    for entry in _entries(name, value, {"subnet_id", "ip_address"}):
+    for entry in value if isinstance(value, list) else [value]:
+        if not isinstance(entry, dict):
+            raise invalid(name, f"Invalid data format for fixed IP: '{entry}'.")
         asked = entry.get("ip_address")
         subnet = entry.get("subnet_id")
         wish = Wish(
             None if subnet is None else identity(name, subnet),
             None if asked is None else address(name, asked),
         )
-        if wish == Wish():
-            raise invalid(name, f"'{entry}' names neither a subnet nor an address.")
         if wish.ip_address is not None and wish.ip_address in seen:
             raise invalid(name, f"Duplicate IP address '{wish.ip_address}'.")
         seen.add(wish.ip_address)
@@ -142,9 +163,7 @@ def external_gateway(name: str, value: Any) -> Gateway | None:
     if not value:
         return None
     known = {"network_id", "enable_snat", "external_fixed_ips"}
-    (entry,) = _entries(name, [value], known)
-    if "network_id" not in entry:
-        raise invalid(name, "network_id is missing.")
+    (entry,) = _entries(name, [value], known, {"network_id"})
     snat = entry.get("enable_snat")
     wanted = entry.get("external_fixed_ips")
     return Gateway(
@@ -156,15 +175,23 @@ def external_gateway(name: str, value: Any) -> Gateway | None:
 
 def interface(body: dict[str, Any]) -> Interface:
     """The body of ``add_router_interface`` and ``remove_router_interface``."""
-    if body.keys() - {"subnet_id", "port_id"}:
-        raise HTTPBadRequest(reason="Unrecognized attribute(s) in the request body")
-    return Interface(**{name: identity(name, value) for name, value in body.items()})
+    asked = {name: body[name] for name in ("subnet_id", "port_id") if name in body}
+    for value in asked.values():
+        try:
+            uuid.UUID(str(value))
+        except ValueError:
+            reason = f"'{value}' is not a valid UUID"
+            raise BadRequest(resource="router", reason=reason) from None
+    return Interface(**asked)
 
 
 def pools(name: str, value: Any) -> list[tuple[Address, Address]]:
+    known = {"start", "end"}
+    if value is not None and not _all_objects(value):
+        raise InvalidInput(reason="Invalid data format for allocation pools")
     return [
         (address(name, entry.get("start")), address(name, entry.get("end")))
-        for entry in _entries(name, value, {"start", "end"})
+        for entry in _entries(name, value, known, known)
     ]
 
 
@@ -178,37 +205,60 @@ def nameservers(name: str, value: Any) -> list[str]:
                 name,
                 f"'{server}' is not a valid nameserver. '{server}' is not a valid IP address.",
             ) from None
-    return _apart(name, servers)
+    return _apart(name, servers, "nameserver", _items(name, value))
 
 
 def host_routes(name: str, value: Any) -> list[Route]:
     routes = []
-    for entry in _entries(name, value, {"destination", "nexthop"}):
+    known = {"destination", "nexthop"}
+    if value is not None and not _all_objects(value):
+        raise invalid(name, f"Invalid data format for hostroute: '{value}'.")
+    for entry in _entries(name, value, known, known):
         destination = entry.get("destination")
         try:
-            cidr = ipaddress.ip_network(str(destination), strict=False)
+            cidr = ipaddress.ip_network(str(destination))
         except ValueError:
             raise invalid(name, f"'{destination}' is not a valid CIDR.") from None
         routes.append(Route(str(cidr), str(address(name, entry.get("nexthop")))))
-    return _apart(name, routes)
+    return _apart(name, routes, "hostroute", _items(name, value))
 
 
 def pairs(name: str, value: Any) -> list[tuple[str, str | None]]:
     """allowed-address-pairs: an address or a block of them, and a MAC or None for the port's."""
-    found = []
-    for entry in _entries(name, value, {"ip_address", "mac_address"}):
-        block = entry.get("ip_address")
-        try:
-            ipaddress.ip_interface(block if isinstance(block, str) else "")
-        except ValueError:
-            raise invalid(name, f"'{block}' is not a valid IP address.") from None
-        other = entry.get("mac_address")
-        found.append((str(block), None if other is None else mac(name, other)))
-    return _apart(name, found)
+    if value is not None and not isinstance(value, list):
+        raise HTTPBadRequest(reason="Allowed address pairs must be a list.")
+    found: list[tuple[str, str | None]] = []
+    for entry in value or ():
+        pair = _pair(entry)
+        if pair in found:
+            raise DuplicateAddressPairInRequest(mac=pair[1], ip=pair[0])
+        found.append(pair)
+    return found
+
+
+def _pair(entry: Any) -> tuple[str, str | None]:
+    if not isinstance(entry, dict) or "ip_address" not in entry:
+        raise AllowedAddressPairsMissingIP
+    more = entry.keys() - {"ip_address", "mac_address"}
+    if more:
+        raise HTTPBadRequest(reason=f"Unrecognized attribute(s) '{', '.join(sorted(more))}'")
+    block, other = entry["ip_address"], entry.get("mac_address")
+    try:
+        ipaddress.ip_interface(block if isinstance(block, str) else "")
+    except ValueError:
+        raise HTTPBadRequest(reason=f"'{block}' is not a valid IP address") from None
+    try:
+        return str(block), None if other is None else mac("mac_address", other)
+    except HTTPBadRequest:
+        raise HTTPBadRequest(reason=f"'{other}' is not a valid MAC address") from None
 
 
 def identities(name: str, value: Any) -> list[str]:
-    return [identity(name, one) for one in _items(name, value)]
+    found = [identity(name, one) for one in _items(name, value)]
+    for one in found:
+        if found.count(one) > 1:
+            raise invalid(name, f"Duplicate items in the list: '{one}'.")
+    return found
 
 
 def words(name: str, value: Any) -> list[str]:
@@ -221,11 +271,33 @@ def tags(name: str, value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def tags_set(value: Any) -> tuple[str, ...]:
+    """All the tags that a thing shall have, of a request for them alone."""
+    if not isinstance(value, list):
+        raise InvalidInput(reason=f"'{value}' is not a list")
+    found = [tag_put(one) for one in value]
+    for one in found:
+        if found.count(one) > 1:
+            raise InvalidInput(reason=f"Duplicate items in the list: '{one}'")
+    return tuple(found)
+
+
+def tag_put(value: Any) -> str:
+    """A tag of a request for it alone, which Neutron refuses in other words."""
+    if not isinstance(value, str):
+        raise InvalidInput(reason=f"'{value}' is not a valid string")
+    if len(value) > _LONGEST_TAG:
+        raise InvalidInput(reason=f"'{value}' exceeds maximum length of {_LONGEST_TAG}")
+    return tag(value)
+
+
 def tag(value: Any) -> str:
     if not isinstance(value, str):
         raise invalid("tags", f"'{value}' is not a valid string.")
-    if not 1 <= len(value) <= _LONGEST_TAG:
+    if not value:
         raise invalid("tags", f"'{value}' must have 1 to {_LONGEST_TAG} characters.")
+    if len(value) > _LONGEST_TAG:
+        raise invalid("tags", f"'{value}' exceeds maximum length of {_LONGEST_TAG}.")
     return value
 
 
@@ -248,16 +320,29 @@ def _items(name: str, value: Any) -> list[Any]:
     return value
 
 
-def _entries(name: str, value: Any, known: set[str]) -> Iterable[dict[str, Any]]:
+def _all_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
+def _entries(name: str, value: Any, known: set[str], needed: set[str]) -> Iterable[dict[str, Any]]:
     for entry in _items(name, value):
         if not isinstance(entry, dict):
             raise invalid(name, f"'{entry}' is not a dictionary.")
-        if entry.keys() - known:
-            raise invalid(name, f"'{entry}' has keys beside {', '.join(sorted(known))}.")
+        more = entry.keys() - known
+        if needed - entry.keys() or (more and needed == known):
+            raise invalid(
+                name,
+                f"Validation of dictionary's keys failed. Expected keys: {needed} Provided keys: "
+                f"{set(entry)}.",
+            )
+        if more:
+            raise invalid(name, f"Unexpected keys supplied: {', '.join(sorted(more))}.")
         yield entry
 
 
-def _apart(name: str, values: list[Any]) -> list[Any]:
-    if len(set(values)) != len(values):
-        raise invalid(name, f"Duplicate items in the list: '{values}'.")
+def _apart(name: str, values: list[Any], what: str, said: list[Any]) -> list[Any]:
+    """:param said: the values as the request has them, for the message."""
+    for place, one in enumerate(values):
+        if one in values[:place]:
+            raise invalid(name, f"Duplicate {what} '{said[place]}'.")
     return values

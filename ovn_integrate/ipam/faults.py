@@ -55,6 +55,33 @@ class HTTPNotFound(Worded, errors.NotFound):
     words = "The resource could not be found."
 
 
+class AllowedAddressPairsMissingIP(Worded, errors.Invalid):
+    words = "AllowedAddressPair must contain ip_address"
+
+
+class DuplicateAddressPairInRequest(Worded, errors.Invalid):
+    words = "Request contains duplicate address pair: mac_address {mac} ip_address {ip}."
+
+
+class AddressPairAndPortSecurityRequired(Worded, errors.Conflict):
+    words = "Port Security must be enabled in order to have allowed address pairs on a port."
+
+
+class AvailabilityZoneNotFound(Worded, errors.NotFound):
+    words = "AvailabilityZone {zone} could not be found."
+
+
+class AllocationOnAutoAddressSubnet(Worded, errors.Invalid):
+    words = (
+        "IPv6 address {ip} cannot be directly assigned to a port on subnet {subnet} as the subnet "
+        "is configured for automatic addresses"
+    )
+
+
+class InvalidCIDR(Worded, errors.Invalid):
+    words = "Invalid CIDR {cidr} given as IP prefix."
+
+
 class NetworkNotFound(Worded, errors.NetworkNotFound):
     words = "Network {id} could not be found."
 
@@ -76,11 +103,11 @@ class AddressScopeNotFound(Worded, errors.NotFound):
 
 
 class SecurityGroupNotFound(Worded, errors.SecurityGroupNotFound):
-    words = "Security group {id} does not exist."
+    words = "Security group {id} does not exist"
 
 
 class SecurityGroupRuleNotFound(Worded, errors.NotFound):
-    words = "Security group rule {id} does not exist."
+    words = "Security group rule {id} does not exist"
 
 
 class RouterNotFound(Worded, errors.RouterNotFound):
@@ -253,8 +280,8 @@ class SecurityGroupProtocolRequiredWithPorts(Worded, errors.Invalid):
 
 class SecurityGroupInvalidProtocolForPort(Worded, errors.Invalid):
     words = (
-        "Invalid protocol {protocol} for port range, only supported for TCP, UDP, UDPLITE, SCTP "
-        "and DCCP."
+        "Ports cannot be specified for protocol {protocol}. Ports are only supported for DCCP, "
+        "SCTP, TCP, UDP, UDPLITE."
     )
 
 
@@ -264,7 +291,8 @@ class SecurityGroupEthertypeConflictWithProtocol(Worded, errors.Invalid):
 
 class SecurityGroupMultipleRemoteEntites(Worded, errors.Invalid):
     words = (
-        "Only one of remote_ip_prefix, remote_group_id or remote_address_group_id may be provided."
+        "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be "
+        "provided."
     )
 
 
@@ -288,7 +316,7 @@ class ServicePortInUse(Worded, errors.Conflict):
 
 
 class RouterInUse(Worded, errors.Conflict):
-    words = "Router {id} still has ports"
+    words = "Router {id} has ports still attached: {ports}"
 
 
 class RouterExternalGatewayInUseByFloatingIp(Worded, errors.Conflict):

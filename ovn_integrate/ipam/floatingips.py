@@ -96,8 +96,11 @@ def _address(
 
 
 def _roomy(draft: Draft, network_id: str) -> str:
-    for subnet in draft.subnets_of(network_id):
-        if subnet.ip_version == 4 and draft.free_number(subnet) is not None:
+    subnets = [one for one in draft.subnets_of(network_id) if one.ip_version == 4]
+    if not subnets:
+        raise _bad(f"Network {network_id} does not contain any IPv4 subnet")
+    for subnet in subnets:
+        if draft.free_number(subnet) is not None:
             return subnet.id
     raise IpAddressGenerationFailure(id=network_id)
 

@@ -70,6 +70,7 @@ class Router(Standard):
             "project_id": self.project_id,
             "admin_state_up": self.admin_state_up,
             "status": self.status,
+            "enable_snat": self.gateway is None or self.gateway.enable_snat,
             "external_gateway_info": None if self.gateway is None else self.gateway.body(),
             "availability_zone_hints": [],
             "availability_zones": [],
@@ -129,7 +130,6 @@ def interface_body(router: Router, port: Port, subnet_ids: Sequence[str]) -> dic
     """The answer to ``add_router_interface`` and ``remove_router_interface``."""
     return {
         "id": router.id,
-        "tenant_id": router.project_id,
         "project_id": router.project_id,
         "port_id": port.id,
         "network_id": port.network_id,

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
-from ovn_integrate.ipam.l3 import FloatingIp, Router
+from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.standard import Standard
@@ -119,7 +119,8 @@ class Subnet(Standard):
     def has(self, address: Address) -> bool:
         return address in self.cidr
 
-    def body(self) -> dict[str, Any]:
+    def body(self, external: bool) -> dict[str, Any]:
+        """:param external: whether its network is."""
         return {
             "id": self.id,
             "name": self.name,
@@ -141,7 +142,7 @@ class Subnet(Standard):
                 for route in self.host_routes
             ],
             "dns_nameservers": list(self.dns_nameservers),
-            "router:external": False,
+            "router:external": external,
             "service_types": list(self.service_types),
             **self.standard(),
         }
@@ -192,7 +193,7 @@ class Port(Standard):
 
     @property
     def status(self) -> str:
-        return "ACTIVE" if self.up else "DOWN"
+        return "ACTIVE" if self.up or self.device_owner == INTERFACE else "DOWN"
 
     def body(self, subnets: Iterable[Subnet]) -> dict[str, Any]:
         """:param subnets: those of the port's network."""

@@ -9,7 +9,12 @@ from itertools import islice
 from typing import Any
 
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import FlatNetworkInUse, InvalidInput, NetworkInUse
+from ovn_integrate.ipam.faults import (
+    AvailabilityZoneNotFound,
+    FlatNetworkInUse,
+    InvalidInput,
+    NetworkInUse,
+)
 from ovn_integrate.ipam.l3 import FloatingIp
 from ovn_integrate.ipam.model import DEFAULT_MTU, Network
 
@@ -75,8 +80,9 @@ def _fields(attributes: Mapping[str, Any]) -> dict[str, Any]:
     if kind == _FLAT:
         fields |= _flat(physical, fields.get("mtu"))
     elif kind is not None and kind not in _OVERLAYS:
-        raise InvalidInput(reason=f"Network type value '{kind}' not supported")
-    fields.pop("availability_zone_hints", None)
+        raise InvalidInput(reason=f"network_type value '{kind}' not supported")
+    for zone in fields.pop("availability_zone_hints", None) or ():
+        raise AvailabilityZoneNotFound(zone=zone)
     for refused in ("vlan_transparent", "qinq"):
         if fields.pop(refused, False):
             raise InvalidInput(reason=f"{refused} is not supported")

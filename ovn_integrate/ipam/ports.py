@@ -15,6 +15,8 @@ from ovn_integrate.ipam import allocate, portforwarding_ends, security_groups
 from ovn_integrate.ipam.allocate import Address, address_of
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.faults import (
+    AddressPairAndPortSecurityRequired,
+    AllocationOnAutoAddressSubnet,
     BadRequest,
     HTTPBadRequest,
     InvalidInput,
@@ -24,7 +26,6 @@ from ovn_integrate.ipam.faults import (
     IpAddressGenerationFailure,
     MacAddressInUse,
     ServicePortInUse,
-    invalid,
 )
 from ovn_integrate.ipam.l3 import FloatingIp, is_routers
 from ovn_integrate.ipam.model import Pair, Port, Subnet
@@ -60,6 +61,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Port:
         **fields,
     )
     security_groups.check_port(port, None)
+    _check_pairs(port)
     draft.put(port)
     return port
 
@@ -68,9 +70,9 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
     """:raises Error: what Neutron answers to a port that cannot be."""
     old = draft.port(id)
     fields = dict(attributes)
-    mac = fields.pop("mac_address", None) or old.mac_address
+    mac = fields.pop("mac_address", old.mac_address)
     if mac != old.mac_address:
-        _new_mac(draft, old.network_id, mac)
+        mac = _new_mac(draft, old.network_id, mac)
     if fields.get("fixed_ips") is not None:
         chooser = Chooser(draft, old.network_id, mac, old.addresses)
         fields["addresses"] = tuple(chooser.choose(fields["fixed_ips"]))
@@ -81,6 +83,7 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
     if new == old:
         return old
     security_groups.check_port(new, old)
+    _check_pairs(new)
     new = replace(new, updated_at=now(), revision_number=old.revision_number + 1)
     if (new.addresses, new.mac_address) != (old.addresses, old.mac_address):
         draft.touch(new.network_id)
@@ -122,6 +125,8 @@ class Chooser:
         """The addresses of these wishes; of Neutron's own choice when there are none at all."""
         if wishes is None:
             wishes = self._own_choice()
+        elif wishes and not self._subnets:
+            raise InvalidInput(reason="IP allocation requires subnets for network")
         # Addresses that are named go first, so that a free choice does not take one of them.
         for wish in sorted(wishes, key=lambda wish: wish.ip_address is None):
             self._chosen.append(self._grant(wish))
@@ -151,7 +156,7 @@ class Chooser:
         if wish.ip_address is not None:
             return self._named(wish.ip_address, subnet)
         if subnet is None:
-            raise invalid("fixed_ips", "an entry needs a subnet_id or an ip_address")
+            raise InvalidInput(reason="IP allocation requires subnet_id or ip_address")
         if subnet.self_made:
             return self._unused(allocate.eui64(subnet.cidr, self._mac), subnet.id)
         return self._free(subnet)
@@ -171,7 +176,11 @@ class Chooser:
         fits = [one for one in self._subnets if allocate.is_host(address, one.cidr)]
         if not fits:
             raise InvalidIpForNetwork(ip=address)
-        return self._unused(address, fits[0].id)
+        home = fits[0]
+        own = home.self_made and address == allocate.eui64(home.cidr, self._mac)
+        if home.self_made and not own and address not in self._kept:
+            raise AllocationOnAutoAddressSubnet(ip=address, subnet=home.id)
+        return self._unused(address, home.id)
 
     def _unused(self, address: Address, subnet_id: str) -> Address:
         if address in self._chosen:
@@ -225,6 +234,11 @@ def _plain(draft: Draft, fields: dict[str, Any], mac: str) -> dict[str, Any]:
             for address, other in fields.pop("allowed_address_pairs") or ()
         )
     return fields
+
+
+def _check_pairs(port: Port) -> None:
+    if port.pairs and not port.port_security_enabled:
+        raise AddressPairAndPortSecurityRequired
 
 
 def _check_profile(draft: Draft, profile: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from ovn_integrate.ipam import convert, model
 from ovn_integrate.ipam.bodies import Resource
-from ovn_integrate.ipam.faults import BadRequest, HTTPBadRequest
+from ovn_integrate.ipam.faults import BadRequest, HTTPBadRequest, InvalidInput
 from ovn_integrate.ipam.model import Port, Thing
 
 K = TypeVar("K", bound=Thing)
@@ -51,7 +51,7 @@ def parse(resource: Resource, pairs: Pairs) -> Query:
     for name, value in pairs:
         given[name].append(value)
     sort = _sort(resource, given.pop("sort_key", []), given.pop("sort_dir", []))
-    fields = [one for one in given.pop("fields", []) if one]
+    fields = given.pop("fields", [])
     limit = _limit(given.pop("limit", []))
     marker = given.pop("marker", [None])[-1]
     reverse = given.pop("page_reverse", ["false"])[-1].lower() == "true"
@@ -83,10 +83,10 @@ def ordered(query: Query, things: Iterable[K], missing: Callable[[str], Exceptio
     :param missing: makes the error for a marker that no thing has.
     """
     found = list(things)
-    paged = query.limit is not None or query.marker is not None
+    paged = query.limit is not None
     if query.sort or paged:
         _order(query, found, paged)
-    if query.marker is not None:
+    if query.marker is not None and paged:
         place = next((n for n, thing in enumerate(found) if thing.id == query.marker), None)
         if place is None:
             raise missing(query.marker)
@@ -143,10 +143,15 @@ def links(
 
     :param base: the address of the collection.
     """
-    if query.limit is None or not page:
+    if query.limit is None:
         return None
     full = len(page) >= query.limit
     kept = [pair for pair in pairs if pair[0] not in ("marker", "page_reverse")]
+    if not page:
+        # Back to where the pages end, or begin.
+        if query.reverse:
+            return [_link("next", base, kept)]
+        return [_link("previous", base, [*kept, ("page_reverse", "True")])]
     found = []
     if full or query.reverse:
         found.append(_link("next", base, [*kept, ("marker", page[-1].id)]))
@@ -164,7 +169,7 @@ def _order(query: Query, things: list[K], paged: bool) -> None:
     # Pages need one order from request to request, so the id decides between equals.
     keys = [*query.sort, ("id", False)] if paged else query.sort
     for name, descending in reversed(keys):
-        backwards = descending != (query.reverse and paged)
+        backwards = descending != query.reverse
         things.sort(key=partial(_rank, name), reverse=backwards)
 
 
@@ -198,7 +203,9 @@ def _sort(resource: Resource, names: list[str], ways: list[str]) -> list[tuple[s
             raise HTTPBadRequest(reason=f"['{name}'] is invalid attribute for sort_keys")
     for way in ways:
         if way not in ("asc", "desc"):
-            raise HTTPBadRequest(reason=f"['{way}'] is invalid value for sort_dirs")
+            raise HTTPBadRequest(
+                reason=f"['{way}'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'"
+            )
     return [(name, way == "desc") for name, way in zip(names, ways, strict=True)]
 
 
@@ -220,12 +227,22 @@ def _fixed_ips(values: list[str]) -> dict[str, list[str]]:
     filters: dict[str, list[str]] = {}
     for text in values:
         part, _, wanted = text.partition("=")
+        if not wanted:
+            raise InvalidInput(reason=f"'{text}' is not of the form <key>=[value]")
         if part not in _FIXED_IPS:
-            raise HTTPBadRequest(reason=f"Invalid filter fixed_ips={text}")
+            continue
         if part == "ip_address":
-            wanted = str(convert.address("fixed_ips", wanted))
+            wanted = _spelled(wanted)
         filters.setdefault(part, []).append(wanted)
     return filters
+
+
+def _spelled(address: str) -> str:
+    """An address in its usual spelling; what is none matches nothing."""
+    try:
+        return str(convert.address("fixed_ips", address))
+    except HTTPBadRequest:
+        return address
 
 
 def _tags_match(filters: Mapping[str, Sequence[str]], tags: frozenset[str]) -> bool:

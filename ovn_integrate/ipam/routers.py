@@ -81,8 +81,9 @@ def delete(draft: Draft, id: str) -> None:
     """
     router = draft.router(id)
     own = draft.router_ports(id)
-    if any(port.device_owner == INTERFACE for port in own):
-        raise RouterInUse(id=id)
+    interfaces = [port.id for port in own if port.device_owner == INTERFACE]
+    if interfaces:
+        raise RouterInUse(id=id, ports=", ".join(interfaces))
     for port in own:
         draft.drop(port)
     draft.drop(router)
@@ -172,7 +173,9 @@ def _gateway_port(
         raise BadRequest(
             resource="router", reason=f"Network {network.id} is not an external network"
         )
-    fields: dict[str, Any] = {"network_id": network.id, **_owned(router, GATEWAY)}
+    # It is nobody's, as users shall not see it among their ports.
+    owned = {**_owned(router, GATEWAY), "project_id": ""}
+    fields: dict[str, Any] = {"network_id": network.id, **owned}
     if wanted.fixed_ips is not None:
         fields["fixed_ips"] = wanted.fixed_ips
     return ports.create(draft, fields)
@@ -214,9 +217,6 @@ def _check_apart(draft: Draft, router: Router, subnets: Iterable[Subnet]) -> Non
     for port in draft.router_ports(router.id):
         for other in _subnets(draft, port):
             for subnet in subnets:
-                if subnet.id == other.id:
-                    reason = f"Router already has a port on subnet {subnet.id}"
-                    raise BadRequest(resource="router", reason=reason)
                 if subnet.ip_version == other.ip_version and subnet.cidr.overlaps(other.cidr):
                     raise BadRequest(
                         resource="router",

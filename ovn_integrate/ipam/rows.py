@@ -209,7 +209,7 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
     own = " ".join([port.mac_address, *map(str, port.addresses)])
     return {
         "name": port.id,
-        "addresses": [own] if port.port_security_enabled else [own, "unknown"],
+        "addresses": _port_addresses(port, own),
         "port_security": _port_security(port, own),
         "enabled": port.admin_state_up,
         "parent_name": profile.get("parent_name", []),
@@ -278,6 +278,13 @@ def port_of(row: Any) -> Port | None:
         revision_number=int(keys.get("neutron:revision_number") or 1),
         **own_values(keys),
     )
+
+
+def _port_addresses(port: Port, own: str) -> list[str]:
+    # What is sent to a MAC of a pair comes here as well.
+    others = {pair.mac_address for pair in port.pairs} - {port.mac_address}
+    unknown = [] if port.port_security_enabled else ["unknown"]
+    return [own, *sorted(others), *unknown]
 
 
 def _port_security(port: Port, own: str) -> list[str]:

@@ -10,7 +10,7 @@ import ipaddress
 from typing import Any
 
 from ovn_integrate.ipam.faults import (
-    InvalidInput,
+    InvalidCIDR,
     SecurityGroupInvalidPortValue,
     SecurityGroupRuleInvalidEtherType,
     SecurityGroupRuleInvalidProtocol,
@@ -20,13 +20,16 @@ from ovn_integrate.ipam.security_rows import NUMBERS
 
 _ETHERTYPES = {one.lower(): one for one in (IPV4, IPV6)}
 _ANY = ("any", "ip")
+_SAME = {"icmpv6": "ipv6-icmp"}
 
 
 def protocol(name: str, value: Any) -> str | None:
     """A protocol by its name or number, as text."""
     if value is None:
         return None
-    text = str(value).lower()
+    text = _SAME.get(str(value).lower(), str(value).lower())
+    if text == "any":
+        return None
     number = int(text) if text.isdecimal() else None
     if text in NUMBERS or text in _ANY or (number is not None and number <= 255):
         return text if number is None else str(number)
@@ -60,4 +63,4 @@ def prefix(name: str, value: Any) -> str | None:
     try:
         return str(ipaddress.ip_network(value if isinstance(value, str) else "", strict=False))
     except ValueError:
-        raise InvalidInput(reason=f"'{value}' is not a valid IP subnet") from None
+        raise InvalidCIDR(cidr=value) from None

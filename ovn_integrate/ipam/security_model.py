@@ -55,6 +55,15 @@ class SecurityRule(Standard):
         )
 
     def body(self) -> dict[str, Any]:
+        """As an answer of its own: without tags, as it is no thing that has some."""
+        found = self.part()
+        del found["tags"]
+        return found
+
+    def part(self) -> dict[str, Any]:
+        """As a part of its group."""
+        # Neutron describes the rules that a group is made with by nothing at all.
+        plain = self.direction == EGRESS and not any(self.traffic[3:])
         return {
             "id": self.id,
             "tenant_id": self.project_id,
@@ -69,9 +78,9 @@ class SecurityRule(Standard):
             "normalized_cidr": self.remote_ip_prefix,
             "remote_address_group_id": None,
             "remote_group_id": self.remote_group_id,
-            "belongs_to_default_sg": None,
+            "belongs_to_default_sg": False,
             **self.standard(),
-            "description": self.description or None,
+            "description": self.description or (None if plain else ""),
         }
 
 
@@ -96,7 +105,7 @@ class SecurityGroup(Standard):
             "tenant_id": self.project_id,
             "project_id": self.project_id,
             "shared": self.shared,
-            "security_group_rules": [rule.body() for rule in sorted(rules, key=_age)],
+            "security_group_rules": [rule.part() for rule in sorted(rules, key=_age)],
             **self.standard(),
         }
 

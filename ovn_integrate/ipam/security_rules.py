@@ -28,6 +28,8 @@ from ovn_integrate.ipam.security_model import IPV4, SecurityRule
 from ovn_integrate.ipam.security_rows import NUMBERS
 
 _PORTS = frozenset(NUMBERS[name] for name in ("tcp", "udp", "sctp"))
+_ALL_PORTS = (1, 65535)
+_ANYWHERE = ("0.0.0.0/0", "::/0")
 _ICMP = frozenset((NUMBERS["icmp"], NUMBERS["ipv6-icmp"]))
 _IPV6_ONLY = frozenset(
     ("icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route")
@@ -42,15 +44,28 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> SecurityRule:
     group = security_groups.get(draft, fields["security_group_id"])
     fields["project_id"] = group.project_id
     time = now()
+    if (fields.get("port_range_min"), fields.get("port_range_max")) == _ALL_PORTS:
+        fields |= {"port_range_min": None, "port_range_max": None}
     rule = SecurityRule(id=draft.new_id(SecurityRule), created_at=time, updated_at=time, **fields)
     _check_remote(draft, rule)
     _check_protocol(rule)
     for other in draft.having(SecurityRule, "security_group_id", group.id):
-        if other.traffic == rule.traffic:
+        if _traffic(other) == _traffic(rule):
             raise SecurityGroupRuleExists(id=other.id)
     draft.put(rule)
     security_groups.touched(draft, group)
     return rule
+
+
+def _traffic(rule: SecurityRule) -> tuple[Any, ...]:
+    """What a rule allows, however it is written."""
+    prefix = None if rule.remote_ip_prefix in _ANYWHERE else rule.remote_ip_prefix
+    plain = replace(rule, remote_ip_prefix=prefix, protocol=_number(rule.protocol))
+    return plain.traffic
+
+
+def _number(protocol: str | None) -> str | None:
+    return None if protocol is None else str(NUMBERS.get(protocol, protocol))
 
 
 def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> SecurityRule:
@@ -114,7 +129,7 @@ def _check_protocol(rule: SecurityRule) -> None:
         if low is None or high is None or low > high:
             raise SecurityGroupInvalidPortRange
     elif low is not None or high is not None:
-        raise SecurityGroupInvalidProtocolForPort(protocol=name)
+        raise SecurityGroupInvalidProtocolForPort(protocol=number)
 
 
 def _check_icmp(kind: int | None, code: int | None) -> None:

@@ -158,8 +158,8 @@ class Service:
     def set_tags(self, resource: Resource, id: str, tags: Sequence[str]) -> list[str]:
         return self._retag(resource, id, lambda _: tuple(tags))
 
-    def add_tag(self, resource: Resource, id: str, tag: str) -> None:
-        self._retag(resource, id, lambda tags: tuple(dict.fromkeys([*tags, tag])))
+    def add_tags(self, resource: Resource, id: str, more: Sequence[str]) -> None:
+        self._retag(resource, id, lambda tags: tuple(dict.fromkeys([*tags, *more])))
 
     def has_tag(self, resource: Resource, id: str, tag: str) -> None:
         """:raises TagNotFound:"""
@@ -238,7 +238,7 @@ def _drafted(thing: Thing, draft: Draft) -> Body:
         return thing.body(draft.having(SecurityRule, "security_group_id", thing.id))
     if isinstance(thing, FloatingIp):
         return _floating(thing, draft.having(PortForwarding, "floatingip_id", thing.id))
-    return _body(thing, draft.subnets_of)
+    return _body(thing, draft.subnets_of, draft.network)
 
 
 def _shown(thing: Thing, index: Index) -> Body:
@@ -255,6 +255,11 @@ class _Around:
             if isinstance(thing, (Network, Port))
         }
         self._subnets = {id: index.subnets_of(id) for id in networks}
+        self._networks = {
+            thing.network_id: index.networks.get(thing.network_id)
+            for thing in things
+            if isinstance(thing, Subnet)
+        }
         self._rules = {
             thing.id: [
                 index.security_rules[id]
@@ -277,7 +282,7 @@ class _Around:
             return thing.body(self._rules[thing.id])
         if isinstance(thing, FloatingIp):
             return _floating(thing, self._forwardings[thing.id])
-        return _body(thing, self._subnets.__getitem__)
+        return _body(thing, self._subnets.__getitem__, self._networks.get)
 
 
 def _floating(thing: FloatingIp, forwardings: Iterable[PortForwarding]) -> Body:
@@ -287,9 +292,13 @@ def _floating(thing: FloatingIp, forwardings: Iterable[PortForwarding]) -> Body:
 def _body(
     thing: Network | Subnet | Port | SecurityRule | Router | SubnetPool | PortForwarding,
     subnets_of: Callable[[str], list[Subnet]],
+    network: Callable[[str], Network | None],
 ) -> Body:
     if isinstance(thing, Network):
         return thing.body([subnet.id for subnet in subnets_of(thing.id)])
+    if isinstance(thing, Subnet):
+        home = network(thing.network_id)
+        return thing.body(home is not None and home.external)
     if not isinstance(thing, Port):
         return thing.body()
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())

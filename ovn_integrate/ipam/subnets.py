@@ -44,6 +44,8 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Subnet:
     _check_modes(fields, cidr)
     if fields.get("enable_dhcp", True):
         _check_dhcp(cidr)
+    if cidr.prefixlen == 0:
+        raise InvalidInput(reason="0 is not allowed as CIDR prefix length")
     _check_overlap(draft, network.id, cidr)
     _check_one_pool(draft, network.id, cidr.version, pool)
     gateway = fields.pop("gateway_ip", allocate.default_gateway(cidr))
@@ -119,7 +121,7 @@ def _cidr(text: str | None, version: int, required: bool) -> Cidr | None:
     except ValueError:
         raise InvalidInput(reason=f"{text} is not in a CIDR format") from None
     if cidr.version != version:
-        raise InvalidInput(reason=f"'cidr' ({text}) does not match the ip_version '{version}'")
+        raise InvalidInput(reason=f"cidr '{text}' does not match the ip_version '{version}'")
     return cidr
 
 
@@ -218,8 +220,10 @@ def _pools(asked: Pools, cidr: Cidr) -> tuple[Span, ...]:
     first, last = allocate.hosts(cidr)
     pools = []
     for start, end in asked:
-        if start.version != end.version or start.version != cidr.version or int(end) < int(start):
+        if start.version != end.version or int(end) < int(start):
             raise InvalidAllocationPool(pool={"start": str(start), "end": str(end)})
+        if start.version != cidr.version:
+            raise InvalidAllocationPool(pool=f"{start}-{end}")
         if int(start) < first or int(end) > last:
             raise OutOfBoundsAllocationPool(pool=f"{start}-{end}", cidr=cidr)
         pools.append((int(start), int(end)))
@@ -239,15 +243,19 @@ def _plain(fields: dict[str, Any], cidr: Cidr) -> dict[str, Any]:
     for attribute in ("dns_nameservers", "service_types"):
         if attribute in fields:
             fields[attribute] = tuple(fields[attribute])
+    for server in fields.get("dns_nameservers", ()):
+        _check_version("dns_nameserver", server, cidr)
     if "host_routes" in fields:
         fields["host_routes"] = tuple(_route(one, cidr) for one in fields["host_routes"])
     return fields
 
 
 def _route(route: Route, cidr: Cidr) -> Route:
-    for text in (route.destination, route.nexthop):
-        if ipaddress.ip_interface(text).version != cidr.version:
-            raise InvalidInput(
-                reason=f"host_routes '{text}' does not match the ip_version '{cidr.version}'"
-            )
+    _check_version("nexthop", route.nexthop, cidr)
+    _check_version("destination", route.destination, cidr)
     return route
+
+
+def _check_version(what: str, text: str, cidr: Cidr) -> None:
+    if ipaddress.ip_interface(text).version != cidr.version:
+        raise InvalidInput(reason=f"{what} '{text}' does not match the ip_version '{cidr.version}'")

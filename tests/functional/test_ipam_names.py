@@ -112,7 +112,7 @@ def test_two_networks_have_names_of_their_own(
     assert names(nb) == {"web": "192.168.1.2 fd01::1"}
 
 
-@pytest.mark.parametrize("name", ["-web", "a.b", "w b", "x" * 64, 7])
+@pytest.mark.parametrize("name", ["-web", "a.b", "w b", "x" * 64])
 def test_what_is_no_name_is_refused(api: FlaskClient, network: str, name: Any) -> None:
     answer = api.post("/v2.0/ports", json={"port": {"network_id": network, "dns_name": name}})
     assert answer.status_code == 400

@@ -203,7 +203,7 @@ def test_what_neutron_refuses_is_refused(neutron: Api) -> None:
         (400, "SecurityGroupMissingIcmpType", {"protocol": "icmp", "port_range_max": 1}),
         (400, "SecurityGroupEthertypeConflictWithProtocol", {"protocol": "ipv6-icmp"}),
         (400, "SecurityGroupRuleParameterConflict", {"remote_ip_prefix": "fd00::/64"}),
-        (400, "InvalidInput", {"remote_ip_prefix": "10.0.0.0/33"}),
+        (400, "InvalidCIDR", {"remote_ip_prefix": "10.0.0.0/33"}),
         (
             400,
             "SecurityGroupMultipleRemoteEntites",

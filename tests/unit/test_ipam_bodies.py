@@ -59,11 +59,9 @@ def test_values_are_read() -> None:
         (PORT, {}, "Required attribute 'network_id' not specified"),
         (PORT, {"network_id": 7}, "'7' is not a valid UUID."),
         (PORT, {"network_id": ID, "mac_address": "00:00:00:00:00:00"}, "not a valid MAC address."),
-        (PORT, {"network_id": ID, "mac_address": "fa163eaabbcc"}, "not a valid MAC address."),
-        (PORT, {"network_id": ID, "fixed_ips": [{}]}, "names neither a subnet nor an address."),
-        (PORT, {"network_id": ID, "fixed_ips": ["x"]}, "'x' is not a dictionary."),
+        (PORT, {"network_id": ID, "mac_address": "fa163eaabb"}, "not a valid MAC address."),
+        (PORT, {"network_id": ID, "fixed_ips": ["x"]}, "Invalid data format for fixed IP: 'x'."),
         (PORT, {"network_id": ID, "fixed_ips": [{"ip_address": 5}]}, "not a valid IP address."),
-        (PORT, {"network_id": ID, "fixed_ips": [{"ip": "10.0.0.1"}]}, "has keys beside"),
         (
             PORT,
             {"network_id": ID, "fixed_ips": [{"ip_address": "::1"}, {"ip_address": "0::1"}]},
@@ -75,12 +73,12 @@ def test_values_are_read() -> None:
         (
             SUBNET,
             {"network_id": ID, "ip_version": 4, "allocation_pools": [{"start": "10.0.0.1"}]},
-            "'None' is not a valid IP address.",
+            "Validation of dictionary's keys failed.",
         ),
         (
             SUBNET,
             {"network_id": ID, "ip_version": 4, "dns_nameservers": ["1.1.1.1", "1.1.1.1"]},
-            "Duplicate items in the list",
+            "Duplicate nameserver '1.1.1.1'.",
         ),
     ],
 )

@@ -117,8 +117,9 @@ def test_parts_of_a_fixed_ip() -> None:
         PORT, [("fixed_ips", "ip_address=FD00::0001"), ("fixed_ips", "subnet_id=s")]
     )
     assert asked.fixed_ips == {"ip_address": ["fd00::1"], "subnet_id": ["s"]}
+    assert query.parse(PORT, [("fixed_ips", "bogus=1")]).fixed_ips == {}
     with pytest.raises(Invalid):
-        query.parse(PORT, [("fixed_ips", "bogus=1")])
+        query.parse(PORT, [("fixed_ips", "bogus")])
 
 
 def test_unknown_fields_leave_nothing() -> None:
@@ -138,4 +139,7 @@ def test_links_keep_the_query_and_move_the_marker() -> None:
             "href": "http://h/v2.0/networks?name=a&limit=1&marker=3&page_reverse=True",
         },
     ]
-    assert query.links(asked, "http://h", text, []) is None
+    assert query.links(asked, "http://h", text, []) == [
+        {"rel": "previous", "href": "http://h?name=a&limit=1&page_reverse=True"}
+    ]
+    assert query.links(query.Query(), "http://h", [], NETWORKS) is None

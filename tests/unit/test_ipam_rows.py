@@ -103,7 +103,7 @@ def test_dhcp_needs_no_gateway_and_may_be_off() -> None:
 
 def test_port_rows_follow_neutrons_layout() -> None:
     columns = rows.port_columns(PORT, [SUBNET])
-    assert columns["addresses"] == ["02:00:00:00:00:01 192.168.1.20"]
+    assert columns["addresses"] == ["02:00:00:00:00:01 192.168.1.20", "02:00:00:00:00:02"]
     assert columns["port_security"] == [
         "02:00:00:00:00:01 192.168.1.20 192.168.1.128/25",
         "02:00:00:00:00:02 ::5",
@@ -115,7 +115,11 @@ def test_port_rows_follow_neutrons_layout() -> None:
 
 def test_without_port_security_any_address_goes() -> None:
     columns = rows.port_columns(replace(PORT, port_security_enabled=False), [SUBNET])
-    assert columns["addresses"] == ["02:00:00:00:00:01 192.168.1.20", "unknown"]
+    assert columns["addresses"] == [
+        "02:00:00:00:00:01 192.168.1.20",
+        "02:00:00:00:00:02",
+        "unknown",
+    ]
     assert columns["port_security"] == []
 
 

@@ -43,6 +43,7 @@ IMPORTERS = {
     "gunicorn": {"web.py"},
     "requests": {"driver/neutron.py"},
     "urllib3": {"driver/failover.py"},
+    "keystoneauth1": {"driver/keystone.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
     "tabulate": {"cli/output.py"},
     "yaml": {"cli/output.py", "host/hostfile.py"},  # one writes it, the other reads it

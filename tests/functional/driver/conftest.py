@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import neutron
 from tests.functional.daemons import OvsdbServer
 from tests.functional.driver.bed import IPAM, SETTINGS, Host, Lan, serve
 from tests.functional.namespaces import own_network
+from tests.functional.neutrons import beside
 
 
 @pytest.fixture(scope="package")
@@ -19,12 +22,27 @@ def namespace() -> Iterator[None]:
         yield
 
 
+_EITHER = {"test_endpoints", "test_networks", "test_logical", "test_handover"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests with the IPAM server, and some with a real Neutron when this run shall have one.
+
+    The others know which address a free choice gives, or look at the server's own rows.
+    """
+    if "host" in metafunc.fixturenames:
+        either = metafunc.module.__name__.rpartition(".")[2] in _EITHER
+        names = ["embedded", "neutron"] if either and neutron.wanted() else ["embedded"]
+        metafunc.parametrize("host", names, indirect=True, scope="package")
+
+
 @pytest.fixture(scope="package")
-def host(namespace: None) -> Iterator[Host]:
+def host(namespace: None, request: pytest.FixtureRequest) -> Iterator[Host]:
     with tempfile.TemporaryDirectory(prefix="ovn") as name:
         folder = Path(name)
         databases = []
         processes = []
+        own = ExitStack()
         try:
             for kind in ("nb", "host"):
                 (folder / kind).mkdir()
@@ -35,9 +53,11 @@ def host(namespace: None) -> Iterator[Host]:
             ovs.ctl("add-br", "br-int")
             ovs.ctl("set", "Bridge", "br-int", "datapath_type=netdev")
             ovs.ctl("set", "Open_vSwitch", ".", *(f"external_ids:{one}" for one in SETTINGS))
-            processes.append(
-                serve(f"ipam.application({nb.remote!r})", IPAM, folder / "i", keep_alive=True)
-            )
+            if request.param == "neutron":
+                own.enter_context(beside(nb, folder / "n", IPAM))
+            else:
+                start = f"ipam.application({nb.remote!r})"
+                processes.append(serve(start, IPAM, folder / "i", keep_alive=True))
             plugin = folder / "p.sock"
             start = f"driver.application({ovs.remote!r}, ready_timeout=0)"
             processes.append(serve(start, f"unix:{plugin}", folder / "d", keep_alive=False))
@@ -47,6 +67,7 @@ def host(namespace: None) -> Iterator[Host]:
                 process.terminate()
             for process in processes:
                 process.wait(20)
+            own.close()
             for database in databases:
                 database.stop()
 

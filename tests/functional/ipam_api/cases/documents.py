@@ -1,0 +1,70 @@
+"""Versions, extensions, and requests that are wrong in ways that no resource decides."""
+
+from __future__ import annotations
+
+from tests.functional.ipam_api.steps import case, delete, get, post, raw
+
+_NET = {"network": {"name": "a"}}
+_ALIASES = (
+    "allowed-address-pairs",
+    "binding",
+    "dns-integration",
+    "external-net",
+    "ext-gw-mode",
+    "filter-validation",
+    "ip-substring-filtering",
+    "net-mtu",
+    "net-mtu-writable",
+    "pagination",
+    "port-security",
+    "project-id",
+    "provider",
+    "router",
+    "security-group",
+    "security-groups-normalized-cidr",
+    "sorting",
+    "standard-attr-description",
+    "standard-attr-revisions",
+    "standard-attr-tag",
+    "standard-attr-timestamp",
+    "stateful-security-group",
+)
+
+CASES = (
+    case("versions", raw("GET", "/")),
+    case("resources", raw("GET", "/v2.0/")),
+    case("resources without the slash", raw("GET", "/v2.0")),
+    case("another version", raw("GET", "/v3.0/networks")),
+    *(case(f"extension {alias}", get(f"extensions/{alias}")) for alias in _ALIASES),
+    case("extension that nobody has", get("extensions/no-such")),
+    case("collection that nobody has", get("nothings")),
+    case("a member's member", get("networks/a/b/c")),
+    case("no body", raw("POST", "/v2.0/networks")),
+    case("empty object", raw("POST", "/v2.0/networks", {})),
+    case("body that is no JSON", raw("POST", "/v2.0/networks", "{")),
+    case("body that is a list", raw("POST", "/v2.0/networks", [])),
+    case("body that is a number", raw("POST", "/v2.0/networks", "1")),
+    case("body of another resource", raw("POST", "/v2.0/networks", {"port": {}})),
+    case("resource that is a list", raw("POST", "/v2.0/networks", {"network": []})),
+    case("resource that is null", raw("POST", "/v2.0/networks", {"network": None})),
+    case("resource that is text", raw("POST", "/v2.0/networks", {"network": "a"})),
+    case("resource with another beside it", raw("POST", "/v2.0/networks", _NET | {"port": {}})),
+    case("text/plain", raw("POST", "/v2.0/networks", _NET, Content_Type="text/plain")),
+    case("form", raw("POST", "/v2.0/networks", "a=b", Content_Type="text/plain")),
+    case("accept json", raw("GET", "/v2.0/networks", Accept="application/json")),
+    case("accept anything", raw("GET", "/v2.0/networks", Accept="*/*")),
+    case("accept xml", raw("GET", "/v2.0/networks", Accept="application/xml")),
+    case("a token of nobody", raw("GET", "/v2.0/networks", X_Auth_Token="x")),
+    case("PUT on a collection", raw("PUT", "/v2.0/networks", _NET)),
+    case("DELETE on a collection", delete("networks")),
+    case("PATCH on a collection", raw("PATCH", "/v2.0/networks", _NET)),
+    case("POST on a member", post("networks", "a"), raw("POST", "/v2.0/networks/$a", _NET)),
+    case("PATCH on a member", post("networks", "a"), raw("PATCH", "/v2.0/networks/$a", _NET)),
+    case("suffix on a collection", raw("GET", "/v2.0/networks.json")),
+    case(
+        "suffix on a member",
+        post("networks", "a", name="a"),
+        raw("GET", "/v2.0/networks/$a.json"),
+        raw("DELETE", "/v2.0/networks/$a.json"),
+    ),
+)
