@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from ovn_integrate import paths, runner
+from ovn_integrate import paths
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
 from ovn_integrate.errors import Invalid
-from ovn_integrate.host import encap, history, interfaces, settings
-
-# ovn-controller(8) and OVN's NEWS: since when a key is not read any more.
-_OBSOLETE = {
-    "ovn-openflow-probe-interval": (24, 3),
-    "ovn-set-local-ip": (24, 9),
-    "ovn-ofctrl-wait-before-clear": (25, 9),
-}
+from ovn_integrate.host import controller, encap, history, interfaces, keys, settings
 
 
 def _needed(facts: Facts) -> Verdict:
@@ -68,35 +59,30 @@ def _encap_ip(facts: Facts) -> Verdict:
 
 
 def _obsolete(facts: Facts) -> Verdict:
-    version = controller_version()
-    keys = [key for key, ended in _OBSOLETE.items() if key in facts.keys and version >= ended]
-    if keys:
-        return warning(
-            "not read any more: " + ", ".join(f"{key} (since OVN {_since(key)})" for key in keys),
-            " ".join(["ovs-vsctl remove Open_vSwitch . external_ids", *keys]),
-        )
+    ignored = _ignored(facts)
+    if ignored:
+        said = ", ".join(f"{key} (since OVN {since})" for key, since in ignored.items())
+        remedy = " ".join(["ovs-vsctl remove Open_vSwitch . external_ids", *ignored])
+        return warning(f"not read any more: {said}", remedy)
     return fine("no setting that this OVN ignores")
 
 
-def _since(key: str) -> str:
-    major, minor = _OBSOLETE[key]
-    return f"{major}.{minor:02}"
+def _ignored(facts: Facts) -> dict[str, str]:
+    """The keys of this host that its ovn-controller does not read any more, and since when."""
+    version = controller.version()
+    found = {}
+    for spelling in facts.keys:
+        name, _ = keys.split(spelling) or ("", None)
+        dropped = keys.KEYS[name].dropped if name else None
+        if dropped is not None and version is not None and version >= dropped:
+            found[spelling] = keys.dotted(dropped)
+    return found
 
 
 def _mend_obsolete(facts: Facts) -> str:
-    keys = [key for key in _OBSOLETE if key in facts.keys]
-    history.apply(facts.host, dict.fromkeys(keys), "doctor --fix")
-    return f"{', '.join(keys)} removed"
-
-
-def controller_version() -> tuple[int, int]:
-    """The major and minor number of the installed ovn-controller.
-
-    :raises CommandFailed: it is not installed.
-    """
-    said = runner.run(["ovn-controller", "--version"], timeout=5.0)
-    found = re.search(r"(\d+)\.(\d+)", said)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    ignored = _ignored(facts)
+    history.apply(facts.host, dict.fromkeys(ignored), "doctor --fix")
+    return f"{', '.join(ignored)} removed"
 
 
 CHECKS = (

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from ovn_integrate.checks.chassis import controller_version
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
 from ovn_integrate.errors import DatabaseUnavailable
-from ovn_integrate.host import bridge, controller, settings
+from ovn_integrate.host import bridge, controller, keys, settings
 from ovn_integrate.ovsdb import SB, Row, Session, get_schema, split_remotes
 
 _START = "ovn-integrate controller start"
@@ -147,7 +146,8 @@ def _late(facts: Facts) -> Iterator[Row]:
 def _versions(facts: Facts) -> Verdict:
     (row,) = facts.southbound.rows("SB_Global")
     theirs = row.options.get("northd_internal_version", "").partition("-")[0]
-    ours = "{}.{:02}".format(*controller_version())
+    version = controller.version()
+    ours = keys.dotted(version) if version else "that is not installed"
     if not theirs or theirs.startswith(ours):
         return fine(f"ovn-controller and northd are of {ours}")
     remedy = "upgrade the hosts before the central one (OVN's upgrade guide)"
