@@ -106,7 +106,8 @@ def _errors(by_name: dict[str, Figures]) -> Iterator[str]:
 
 def _commands(commands: dict[str, Spread]) -> str:
     rows = [[name, _milliseconds(one)] for name, one in commands.items()]
-    for one, other in ((SET_TEP, OVS_VSCTL), (runs.OURS, runs.BRIDGE)):
+    against = [(SET_TEP, OVS_VSCTL), *((one, runs.BRIDGE) for one in runs.NETWORKS)]
+    for one, other in against:
         if one in commands and other in commands:
             rows.append([f"{one} / {other}", _ratio(commands[one].p50, commands[other].p50)])
     return tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=("left", "right"))

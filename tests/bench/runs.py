@@ -1,6 +1,7 @@
 """Whole containers, from ``docker run --rm`` to its end, on this driver and on the default bridge.
 
-``python -m tests.bench.runs ROUNDS NETWORK`` inside a host with Docker; they take turns.
+``python -m tests.bench.runs ROUNDS`` inside a host with Docker that has the networks of
+:data:`NETWORKS`; they take turns.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from tests.lab.image import IMAGE
 
 BRIDGE = "docker run, bridge"
 OURS = "docker run, ovn-integrate"
+# The first has Docker's own bridge too, for the way out; the last has one link, as the default
+# bridge has.
+NETWORKS = {
+    OURS: "docker",
+    f"{OURS}, ovn.gateway=ovn": "ovn",
+    f"{OURS}, ovn.gateway=none": "none",
+}
+"""The contenders, and the gateway that is also their network's name."""
 
 
-def measure(rounds: int, network: str) -> dict[str, list[float]]:
+def measure(rounds: int) -> dict[str, list[float]]:
     """The times of each, in seconds."""
-    networks = {BRIDGE: "bridge", OURS: network}
+    networks = {BRIDGE: "bridge", **{name: f"to-{one}" for name, one in NETWORKS.items()}}
     for one in networks.values():
         _run(one)  # reads what it needs from the disk
     taken: dict[str, list[float]] = {name: [] for name in networks}
@@ -36,4 +45,4 @@ def _run(network: str) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))
+    print(json.dumps(measure(int(sys.argv[1]))))
