@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +43,18 @@ class Check:
 
 def fine(found: str) -> Verdict:
     return Verdict("ok", found)
+
+
+def answering(servers: Sequence[str], answers: Callable[[str], bool], remedy: str) -> Verdict:
+    """Whether servers answer; it does no harm yet as long as one does.
+
+    :param remedy: what starts one, on its own host.
+    """
+    dead = [one for one in servers if not answers(one)]
+    if dead:
+        judge = failed if len(dead) == len(servers) else warning
+        return judge(f"does not answer: {', '.join(dead)}", f"on that host: {remedy}")
+    return fine(f"{', '.join(servers)} answers")
 
 
 def warning(found: str, remedy: str) -> Verdict:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ovn_integrate import paths, runner, servers
 from ovn_integrate.checks.facts import Facts
-from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
+from ovn_integrate.checks.model import Check, Verdict, answering, failed, fine, warning
 from ovn_integrate.driver import dockerd, tags
 from ovn_integrate.driver.host_network import DRIVER
 from ovn_integrate.driver.neutron import Client
@@ -26,12 +26,8 @@ def _ipam(facts: Facts) -> Verdict:
     urls = facts.settings.ipam_urls
     if not urls:
         return failed("no IPAM server is set", "ovn-integrate set-ipam ADDRESS")
-    dead = [url for url in urls if not _answers(url, facts.timeout)]
-    if dead:
-        remedy = "on that host: ovn-integrate ipam start --detach --listen ADDRESS:9696"
-        judge = failed if len(dead) == len(urls) else warning
-        return judge(f"does not answer: {', '.join(dead)}", remedy)
-    return fine(f"{', '.join(urls)} answers")
+    start = "ovn-integrate ipam start --detach --listen ADDRESS:9696"
+    return answering(urls, lambda url: _answers(url, facts.timeout), start)
 
 
 def _answers(url: str, timeout: float) -> bool:

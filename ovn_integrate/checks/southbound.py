@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from ovn_integrate.checks.facts import Facts
-from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
+from ovn_integrate.checks.model import Check, Verdict, answering, failed, fine, warning
 from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.host import bridge, controller, keys, settings
 from ovn_integrate.ovsdb import SB, Row, Session, get_schema, split_remotes
@@ -21,12 +21,8 @@ def _remotes(facts: Facts) -> Verdict:
     remotes = split_remotes(facts.settings.remote or "")
     if not remotes:
         return failed("no Southbound remote is set", "ovn-integrate set-ipam ADDRESS")
-    dead = [one for one in remotes if not _answers(one, facts.timeout)]
-    if dead:
-        remedy = "on that host: ovn-integrate central start --listen ADDRESS"
-        judge = failed if len(dead) == len(remotes) else warning
-        return judge(f"does not answer: {', '.join(dead)}", remedy)
-    return fine(f"{', '.join(remotes)} answers")
+    start = "ovn-integrate central start --listen ADDRESS"
+    return answering(remotes, lambda one: _answers(one, facts.timeout), start)
 
 
 def _answers(remote: str, timeout: float) -> bool:

@@ -23,11 +23,49 @@ _FIRST = 20.0
 _LOOK = 1.0  # seconds
 
 
-class Clock:
+class _Repeated:
+    """A job that is done again and again in a thread of its own, so that serving never waits for
+    it.
+
+    :param first: seconds until the first time.
+    :param every: seconds from one time to the next.
+    """
+
+    def __init__(self, name: str, first: float, every: float) -> None:
+        self._name = name
+        self._first = first
+        self._every = every
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when it is not done any more."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = self._first
+        while not self._stopped.wait(wait):
+            wait = self._every
+            try:
+                self._do()
+            except Error as error:
+                log.warning("%s: %s", self._name, error)
+            except Exception:
+                # The edge of this thread: a bug must be seen, and the next time may go better.
+                log.exception("%s", self._name)
+
+    def _do(self) -> None:
+        raise NotImplementedError
+
+
+class Clock(_Repeated):
     """Collects some seconds after the start, and then again and again.
 
-    In a thread of its own, so that serving never waits for Docker: at boot, Docker waits for this
-    driver and answers nobody.
+    At boot, Docker waits for this driver and answers nobody.
 
     :param collector: makes the collector, given what waits between two looks.
     :param interval: in seconds, also the time to the first when it is less than usual.
@@ -36,32 +74,10 @@ class Clock:
     def __init__(
         self, collector: Callable[[Callable[[], object]], Collector], interval: float
     ) -> None:
-        self._interval = interval
-        self._stopped = threading.Event()
+        super().__init__("collecting", min(_FIRST, interval), interval)
         self._collector = collector(lambda: self._stopped.wait(PAUSE))
-        self._thread = threading.Thread(target=self._run, name="gc", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Return when nothing is collected any more."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        wait = min(_FIRST, self._interval)
-        while not self._stopped.wait(wait):
-            wait = self._interval
-            try:
-                self._collect()
-            except Error as error:
-                log.warning("nothing was collected: %s", error)
-            except Exception:
-                # The edge of this thread: a bug must be seen, and the next time may go better.
-                log.exception("collecting")
-
-    def _collect(self) -> None:
+    def _do(self) -> None:
         found = self._collector.find()
         if self._stopped.is_set():
             return  # the pause between the looks was cut short
@@ -70,41 +86,24 @@ class Clock:
                 log.warning("removed %s %s: %s", stray.kind, stray.name, stray.why)
 
 
-class Keeper:
+class Keeper(_Repeated):
     """Gives the bridge to the host its addresses and rules when Open vSwitch has made it anew.
 
     A restart of ovs-vswitchd that cleans up does so (``exit --cleanup``, ovs-vswitchd(8)), and
     tells nobody; to look which number the link has is one system call.
 
     :param restore: does it.
-    :param every: seconds between two looks.
     """
 
-    def __init__(self, restore: Callable[[], object], every: float = _LOOK) -> None:
+    def __init__(self, restore: Callable[[], object]) -> None:
+        super().__init__(f"restoring {gateway.NAME}", _LOOK, _LOOK)
         self._restore = restore
-        self._every = every
         self._seen: int | None = None
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._every):
-            now = netlink.index(gateway.NAME)
-            if now == self._seen:
-                continue
-            try:
-                if now is not None:
-                    self._restore()
-                self._seen = now
-            except Error as error:
-                log.warning("%s has not all that it needs: %s", gateway.NAME, error)
-            except Exception:
-                # The edge of this thread, as above.
-                log.exception("restoring %s", gateway.NAME)
+    def _do(self) -> None:
+        now = netlink.index(gateway.NAME)
+        if now == self._seen:
+            return
+        if now is not None:
+            self._restore()
+        self._seen = now
