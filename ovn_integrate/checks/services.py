@@ -27,10 +27,11 @@ def _ipam(facts: Facts) -> Verdict:
     if not urls:
         return failed("no IPAM server is set", "ovn-integrate set-ipam ADDRESS")
     start = "ovn-integrate ipam start --detach --listen ADDRESS:9696"
-    return answering(urls, lambda url: _answers(url, facts.timeout), start)
+    return answering(urls, lambda url: ipam_answers(url, facts.timeout), start)
 
 
-def _answers(url: str, timeout: float) -> bool:
+def ipam_answers(url: str, timeout: float) -> bool:
+    """Whether the IPAM server, or the Neutron, of a base URL serves networks."""
     try:
         # That the server is there is not enough: it must have its database.
         Client([url], timeout=timeout).query("networks", limit="1")
@@ -82,13 +83,18 @@ def _driver(_: Facts) -> Verdict:
     networks = _docker_networks()
     if networks is None:
         return fine(_NO_ENGINE)
-    status = servers.ask(f"unix:{paths.plugin_socket()}", "POST", "/Plugin.Activate")
+    status = driver_status()
     if status == 200:
         return fine(f"{paths.plugin_socket()} answers")
     if status is None and not networks:
         return fine("not started, and no network needs it")
     said = "does not answer" if status is None else f"answers with status {status}"
     return failed(f"{paths.plugin_socket()} {said}", "ovn-integrate driver start --detach")
+
+
+def driver_status() -> int | None:
+    """The HTTP status with which the driver answers Docker's activation; None if it does not."""
+    return servers.ask(f"unix:{paths.plugin_socket()}", "POST", "/Plugin.Activate")
 
 
 def _docker_networks() -> list[dict[str, Any]] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, answering, failed, fine, warning
@@ -34,31 +35,44 @@ def _answers(remote: str, timeout: float) -> bool:
 
 
 def _raft(facts: Facts) -> Verdict:
-    remotes = split_remotes(facts.settings.remote or "")
-    rows = [row for one in remotes for row in _members(facts, one)]
-    if not any(model == "clustered" for _, model, _, _ in rows):
+    known = {one: member(facts, one) for one in split_remotes(facts.settings.remote or "")}
+    members = {remote: row for remote, row in known.items() if row and row.model == "clustered"}
+    if not members:
         return fine("one server, no cluster")
-    apart = [remote for remote, _, connected, _ in rows if not connected]
+    apart = [remote for remote, row in members.items() if not row.connected]
     if apart:
         return failed(
             f"has lost the cluster: {', '.join(apart)}",
             "there: ovn-appctl -t ovnsb_db cluster/status OVN_Southbound",
         )
-    leaders = [remote for remote, _, _, leader in rows if leader]
+    leaders = [remote for remote, row in members.items() if row.leader]
     if not leaders:
         all_members = "name all members: ovn-integrate set-ipam A,B,C"
         return warning("none of the remotes is the leader", all_members)
-    return fine(f"{len(rows)} members, {leaders[0]} leads")
+    return fine(f"{len(members)} members, {leaders[0]} leads")
 
 
-def _members(facts: Facts, remote: str) -> Iterator[tuple[str, str, bool, bool]]:
+@dataclass(frozen=True)
+class Member:
+    """What a server says of its Southbound database (ovsdb-server(5), "Database").
+
+    :ivar model: ``standalone`` or ``clustered``.
+    :ivar connected: whether it is in touch with most of its cluster.
+    """
+
+    model: str
+    connected: bool
+    leader: bool
+
+
+def member(facts: Facts, remote: str) -> Member | None:
+    """What the server at a remote says of itself; None when it does not answer."""
     try:
         with Session.open(remote, _SERVER, _DATABASE, timeout=facts.timeout) as session:
             row = session.find("Database", name=SB)
-            if row is not None:
-                yield remote, row.model, row.connected, row.leader
+            return row and Member(row.model, row.connected, row.leader)
     except DatabaseUnavailable:
-        return
+        return None
 
 
 def _controller(facts: Facts) -> Verdict:

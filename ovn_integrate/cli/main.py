@@ -18,6 +18,7 @@ VERBS = {
     "up": (f"{_CLI}.up:up", "Make this host an OVN chassis: all steps in one."),
     "down": (f"{_CLI}.up:down", "Undo what up did."),
     "show": (f"{_CLI}.show:show", "Show settings, bridge, controller and tunnels."),
+    "status": (f"{_CLI}.status:status", "Show this chassis, its servers and tunnels."),
     "doctor": (f"{_CLI}.doctor:doctor", "Find what is wrong with this host."),
     "set-ipam": (f"{_CLI}.settings:set_ipam", "Say where the IPAM server and OVN central are."),
     "unset-ipam": (f"{_CLI}.settings:unset_ipam", "Forget where they are."),

@@ -1,0 +1,76 @@
+"""``status``."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import click
+
+from ovn_integrate import paths
+from ovn_integrate.checks import status as checks
+from ovn_integrate.checks.facts import Facts
+from ovn_integrate.cli import output
+from ovn_integrate.cli.app import App, verb
+from ovn_integrate.errors import Unhealthy
+
+_EVERY = 2.0  # seconds
+
+
+@verb()
+@click.option("--watch", is_flag=True, help="Show it again every 2 s, until it is interrupted.")
+def status(app: App, watch: bool, form: str) -> None:
+    """Show this chassis, its servers and the tunnels to the others; exit 10 when one is wrong."""
+    while watch:
+        # Put together first, so that the screen is never empty.
+        answer = _ask(app)
+        click.clear()
+        _show(answer, form)
+        threading.Event().wait(_EVERY)
+    answer = _ask(app)
+    _show(answer, form)
+    if answer["problems"]:
+        raise Unhealthy("this host", "; ".join(answer["problems"]), "ovn-integrate doctor")
+
+
+def _ask(app: App) -> checks.Answer:
+    facts = Facts(app.db or paths.host_remote(), app.timeout)
+    try:
+        return checks.describe(facts)
+    finally:
+        facts.close()
+
+
+def _show(answer: checks.Answer, form: str) -> None:
+    if output.data(answer, form):
+        return
+    for line in _lines(answer):
+        click.echo(line)
+
+
+def _lines(answer: checks.Answer) -> list[str]:
+    endpoints = ", ".join(answer["tunnel endpoints"])
+    lines = [
+        f"chassis {answer['chassis']} on {endpoints} ({', '.join(answer['encap types'])})",
+        _branch("registered", "yes" if answer["registered"] else "no", answer["registered"]),
+        _branch("ovn-controller", answer["controller"], answer["controller"] == "connected"),
+        _branch("driver", f"{answer['driver']}, {answer['endpoints']} endpoints", True),
+    ]
+    lines += [_served("Southbound", one["remote"], one["state"]) for one in answer["remotes"]]
+    lines += [_served("IPAM server", one["url"], one["state"]) for one in answer["ipam"]]
+    lines += [_tunnel(one) for one in answer["others"]]
+    return lines
+
+
+def _served(what: str, where: str, state: str) -> str:
+    return _branch(what, f"{where} {state}", state in ("answers", "leads", "follows"))
+
+
+def _tunnel(one: dict[str, Any]) -> str:
+    words = f"{one['hostname'] or one['chassis']} {one['type']} {one['remote_ip']} {one['state']}"
+    return _branch("tunnel", " ".join(words.split()), one["state"] == "up")
+
+
+def _branch(what: str, words: str, good: bool) -> str:
+    mark = click.style("✓", fg="green") if good else click.style("✗", fg="red")
+    return f"  {mark} {what:15} {words}"
