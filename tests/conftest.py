@@ -26,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make what a real Neutron needs now: later a test is in a network of its own."""
-    chosen = any("neutron" in name for name in _parameters(session))
+    chosen = any("neutron" in name for name in _parameters(session)) or any(
+        item.get_closest_marker("neutron") for item in session.items
+    )
     if neutron.wanted() and chosen and not session.config.option.collectonly:
         installed()
 

@@ -10,6 +10,8 @@ from functools import cache
 
 import pytest
 
+from tests import neutron
+
 from . import suite
 from .cluster import Cluster
 from .command import ENVIRONMENT
@@ -56,11 +58,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what would only repeat on the machine's own suite what the run does anyway."""
-    own = [one for one in items if one.get_closest_marker("other_suites") and _is_own(one)]
-    if own:
-        config.hook.pytest_deselected(items=own)
-        items[:] = [item for item in items if item not in own]
+    """Leave out what would only repeat on the machine's own suite what the run does anyway, and
+    what needs a real Neutron where the run shall have none."""
+    out = [one for one in items if one.get_closest_marker("other_suites") and _is_own(one)]
+    if not neutron.wanted():
+        out += [one for one in items if one.get_closest_marker("neutron")]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
 
 
 def _is_own(item: pytest.Item) -> bool:

@@ -1,0 +1,73 @@
+"""Containers whose network is a real Neutron's: across two hosts."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.neutron.installed import installed
+from tests.neutron.server import Neutron
+
+from .cluster import Cluster, address, ping, prepare, run_container
+from .host import Host
+from .lab import Lab
+from .test_gateway import create
+
+pytestmark = pytest.mark.neutron
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
+
+
+@contextmanager
+def network_of(host: Host) -> Iterator[None]:
+    """Be in a host's network, with this thread and what it starts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before, inside = (
+        os.open(f"/proc/{of}/ns/net", os.O_RDONLY) for of in ("thread-self", host.pid)
+    )
+    try:
+        assert libc.setns(inside, _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+        yield
+    finally:
+        assert libc.setns(before, _CLONE_NEWNET) == 0
+        os.close(before)
+        os.close(inside)
+
+
+@pytest.fixture(scope="module")
+def path(lab: Lab) -> Iterator[Cluster]:
+    central, first, second = (lab.add_host(f"neutron{part}") for part in ("-c", "-1", "-2"))
+    with tempfile.TemporaryDirectory(prefix="ovn") as folder:
+        central.cli("central", "start", "--listen", central.address)
+        nb, sb = (f"tcp:{central.address}:{port}" for port in (6641, 6642))
+        bind = f"{central.address}:9696"
+        neutron = Neutron(installed(), Path(folder), bind=bind, nb=nb, sb=sb)
+        try:
+            with network_of(central):
+                neutron.start()
+            for host in (first, second):
+                prepare(host)
+                host.cli("up", "--ipam", central.address, "--tep", host.address)
+            yield Cluster(central, first, second)
+        finally:
+            neutron.stop()
+            for host in (first, second, central):
+                host.stop()
+
+
+def test_a_network_over_two_hosts(path: Cluster) -> None:
+    path.first.cli("network", "create", "foo", "--subnet", "192.168.1.0/24")
+    for host, part in zip(path.hosts, ("192.168.1.64/26", "192.168.1.128/26"), strict=True):
+        create(host, "--ip-range", part, "-o", "ovn.network=foo")
+        run_container(host, f"on-{host.name}", "foo")
+    for host, other in (path.hosts, path.hosts[::-1]):
+        ping(host, f"on-{host.name}", address(other, f"on-{other.name}", "foo"))
+    for host in path.hosts:
+        host.docker("rm", "-f", f"on-{host.name}")
+        host.docker("network", "rm", "foo")
+    path.first.cli("network", "delete", "foo")
