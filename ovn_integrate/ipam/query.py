@@ -97,8 +97,7 @@ def ordered(query: Query, things: Iterable[K], missing: Callable[[str], Exceptio
 
 def goes_by_id(query: Query) -> bool:
     """Whether the query asks for a page, in the order of the ids."""
-    paged = query.limit is not None or query.marker is not None
-    return paged and list(query.sort) in ([], [("id", False)])
+    return query.limit is not None and list(query.sort) in ([], [("id", False)])
 
 
 def walked(

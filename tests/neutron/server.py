@@ -19,7 +19,7 @@ _NEUTRON = """
 [DEFAULT]
 auth_strategy = noauth
 core_plugin = ml2
-service_plugins = ovn-router
+service_plugins = ovn-router,port_forwarding
 api_paste_config = {paste}
 state_path = {state}
 transport_url = fake://

@@ -63,8 +63,8 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ("limit=2&page_reverse=True", ["3", "4"]),
         ("mtu=1400&limit=1", ["3"]),
         ("mtu=1400&limit=2&marker=3", ["4"]),
-        ("marker=2", ["3", "4"]),
-        ("marker=1&page_reverse=True", []),
+        ("marker=2", ["3", "1", "4", "2"]),
+        ("limit=2&marker=1&page_reverse=True", []),
         ("limit=3&sort_key=id&sort_dir=asc", ["1", "2", "3"]),
     ],
 )

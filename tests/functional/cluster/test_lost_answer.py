@@ -103,7 +103,7 @@ def test_what_is_deleted_was_there(service: Service, network: str, way: Proxy) -
 
 
 def test_a_tag_goes_once(service: Service, network: str, way: Proxy) -> None:
-    service.add_tag(NETWORK, network, "red")
+    service.add_tags(NETWORK, network, ["red"])
     way.lose_the_next_answer()
     service.remove_tag(NETWORK, network, "red")
     assert way.lost == 1

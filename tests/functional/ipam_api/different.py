@@ -56,7 +56,6 @@ _ROUTER = "options that Neutron sets for its other routers; a NAT row for each i
 CASES = {
     "documents: another version": "another web server's page",
     "documents: extension that nobody has": "another web server's page",
-    "documents: resources": "subnet pools are an extension here",
     "documents: extension standard-attr-tag": "an extension's words are this server's own",
     "networks: mtu too large": "the hosts' underlay is not known here",
     "networks: update mtu too large": "the hosts' underlay is not known here",

@@ -25,6 +25,10 @@ _LEFT_OUT = {"_uuid", "up", "dynamic_addresses", "tag", "status"}
 Row = dict[str, Any]
 
 
+class Reference(str):
+    """A row's uuid; the same text in a column of text is the id of a thing, not a reference."""
+
+
 class Snapshot:
     """All rows of the tables, at one moment."""
 
@@ -63,7 +67,7 @@ def _value(found: Any) -> Any:
         return found
     kind, what = found
     if kind == "uuid":
-        return what
+        return Reference(what)
     if kind == "map":
         return {_value(key): _value(value) for key, value in what}
     return [_value(one) for one in what]
@@ -78,7 +82,7 @@ def _shown(row: Row, names: dict[str, str]) -> Row:
 
 
 def _named(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, str):
+    if isinstance(value, Reference):
         return names.get(value, value)
     if isinstance(value, list):
         return sorted(_named(one, names) for one in value)
