@@ -25,6 +25,9 @@ CHECKOUT = Path(__file__).parents[2]
 _CHECKOUT_INSIDE = Path("/opt/ovn-integrate")
 _ENVIRONMENT_INSIDE = Path("/opt/environment")
 
+# What scripts/check has of its own: all else of `dev` the tests import.
+_TOOLS = ("mypy", "ruff", "types-")
+
 _SHOWN = {"openvswitch-switch": "Open vSwitch", "ovn-central": "OVN", "docker.io": "Docker"}
 
 
@@ -104,8 +107,8 @@ def _requirements() -> list[str]:
     config = ConfigParser()
     config.read(CHECKOUT / "setup.cfg")
     needed = config["options"]["install_requires"].split("\n")[1:]
-    dev = config["options.extras_require"]["dev"].split("\n")
-    return needed + [line for line in dev if line.startswith("pytest")]
+    dev = config["options.extras_require"]["dev"].split("\n")[1:]
+    return needed + [line for line in dev if not line.startswith(_TOOLS)]
 
 
 def _digest(*words: str) -> str:
