@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -217,8 +217,9 @@ def test_commits_are_counted_with_the_requests_that_shared_them(
     network = client.make("network", name="foo")["id"]
     before = client.figures()
     nb.freeze()
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(Client().make, "port", network_id=network) for _ in range(4)]
+    with ExitStack() as clients, ThreadPoolExecutor(4) as pool:
+        others = [clients.enter_context(closing(Client())) for _ in range(4)]
+        asked = [pool.submit(other.make, "port", network_id=network) for other in others]
         # They wait for Northbound; the first of them may be on its way there alone.
         assert until(lambda: client.ask("GET", "/healthz")[0] == 503)
         nb.thaw()

@@ -20,6 +20,7 @@ class Proxy:
         self._open.set()
         self._release = threading.Event()
         self.lost = 0
+        self._connections: list[tuple[threading.Thread, tuple[socket.socket, socket.socket]]] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / "proxy.sock"))
         self._listener.listen()
@@ -44,6 +45,9 @@ class Proxy:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self._listener.close()
+        for thread, both in self._connections:
+            _shut(*both)
+            thread.join(10)
 
     def _accept(self) -> None:
         while True:
@@ -53,9 +57,19 @@ class Proxy:
                 return
             server = socket.socket(socket.AF_UNIX)
             server.connect(self._target)
-            asked = threading.Event()
-            for arguments in ((client, server, asked, True), (server, client, asked, False)):
-                threading.Thread(target=self._forward, args=arguments, daemon=True).start()
+            both = (client, server)
+            thread = threading.Thread(target=self._serve, args=both, daemon=True)
+            self._connections.append((thread, both))
+            thread.start()
+
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        asked = threading.Event()
+        down = (server, client, asked, False)
+        with client, server:
+            other = threading.Thread(target=self._forward, args=down, daemon=True)
+            other.start()
+            self._forward(client, server, asked, True)
+            other.join()
 
     def _forward(
         self, source: socket.socket, sink: socket.socket, asked: threading.Event, up: bool
@@ -77,8 +91,12 @@ class Proxy:
                 sink.sendall(data)
         except OSError:
             pass
-        for one in (source, sink):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+        _shut(source, sink)
+
+
+def _shut(*sockets: socket.socket) -> None:
+    for one in sockets:
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            continue
