@@ -21,6 +21,8 @@ TABLES = (
 )
 # What ovn-northd writes, or what only refers from row to row.
 _LEFT_OUT = {"_uuid", "up", "dynamic_addresses", "tag", "status"}
+# Columns of newer schemas than that of the recorded Neutron; neither writes them.
+_LEFT_OUT |= {"tier"}
 
 Row = dict[str, Any]
 
