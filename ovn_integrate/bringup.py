@@ -128,29 +128,24 @@ def foresee_up(wish: Wish) -> Iterator[Foreseen]:
 
 def foresee_down(db: str, timeout: float) -> Iterator[Foreseen]:
     """What :func:`down` would undo, without undoing it."""
-    try:
-        session = _host(db, timeout)
-    except DatabaseUnavailable:
-        if vswitch.running():
-            raise
+    session = _host_if_running(db, timeout)
+    if session is None:
         return
     with session:
         done = _written_down(session)
         for step in _done_here(session, db, timeout):
-            lines = history.foresee(session, dict.fromkeys(_keys(Wish([], [], []))))
-            own = tuple(needed(lines)) if step.name == SETTINGS else ()
-            yield Foreseen(step.name, step.undoes, own)
+            own: list[KeyChange] = []
+            if step.name == SETTINGS:
+                own = needed(history.foresee(session, dict.fromkeys(_keys(Wish([], [], [])))))
+            yield Foreseen(step.name, step.undoes, tuple(own))
     if SWITCH in done:
         yield Foreseen(SWITCH, "stopped")
 
 
 def down(db: str, timeout: float) -> Iterator[str]:
     """Undo, last first, what ``up`` did on this host; yields the name of each step undone."""
-    try:
-        session = _host(db, timeout)
-    except DatabaseUnavailable:
-        if vswitch.running():
-            raise
+    session = _host_if_running(db, timeout)
+    if session is None:
         return
     with session:
         done = _written_down(session)
@@ -264,6 +259,19 @@ def _driver(wish: Wish) -> Step:
 
 def _host(db: str, timeout: float) -> Session:
     return Session.open(db, HOST, bridge.TABLES, timeout=timeout)
+
+
+def _host_if_running(db: str, timeout: float) -> Session | None:
+    """None where Open vSwitch does not run: then there is nothing to undo.
+
+    :raises DatabaseUnavailable: it runs, and its database does not answer.
+    """
+    try:
+        return _host(db, timeout)
+    except DatabaseUnavailable:
+        if vswitch.running():
+            raise
+        return None
 
 
 def _written_down(session: Session) -> list[str]:

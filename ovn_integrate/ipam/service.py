@@ -260,22 +260,10 @@ class _Around:
             for thing in things
             if isinstance(thing, Subnet)
         }
-        self._rules = {
-            thing.id: [
-                index.security_rules[id]
-                for id in index.groups.get((SecurityRule, "security_group_id", thing.id))
-            ]
-            for thing in things
-            if isinstance(thing, SecurityGroup)
-        }
-        self._forwardings = {
-            thing.id: [
-                index.port_forwardings[id]
-                for id in index.groups.get((PortForwarding, "floatingip_id", thing.id))
-            ]
-            for thing in things
-            if isinstance(thing, FloatingIp)
-        }
+        groups = [thing.id for thing in things if isinstance(thing, SecurityGroup)]
+        self._rules = _naming(index, SecurityRule, "security_group_id", groups)
+        floating = [thing.id for thing in things if isinstance(thing, FloatingIp)]
+        self._forwardings = _naming(index, PortForwarding, "floatingip_id", floating)
 
     def body(self, thing: Thing) -> Body:
         if isinstance(thing, SecurityGroup):
@@ -283,6 +271,12 @@ class _Around:
         if isinstance(thing, FloatingIp):
             return _floating(thing, self._forwardings[thing.id])
         return _body(thing, self._subnets.__getitem__, self._networks.get)
+
+
+def _naming(index: Index, kind: type, attribute: str, ids: Iterable[str]) -> dict[str, list[Any]]:
+    """For each id, the things of a kind whose attribute is that id."""
+    table = index.table(kind)
+    return {id: [table[one] for one in index.groups.get((kind, attribute, id))] for id in ids}
 
 
 def _floating(thing: FloatingIp, forwardings: Iterable[PortForwarding]) -> Body:
