@@ -7,6 +7,9 @@ own such bridge: OVN keeps one MAC for a gateway, whichever chassis asks for it.
 
 Who uses the bridge, and with which address, stands in its external_ids; the last one to go takes
 all of it along.
+
+The chassis is offered as a gateway too (``ovn-cms-options=enable-chassis-as-gw``): a Neutron puts
+the gateway of a router on no other, and the IPAM server does not ask.
 """
 
 from __future__ import annotations
@@ -26,7 +29,13 @@ PHYSICAL_NETWORK = "ovn-gw"
 TABLES = {**bridge.TABLES, "Interface": [*bridge.TABLES["Interface"], "mtu_request"]}
 
 _MAPPINGS = "ovn-bridge-mappings"
+_MAPPING = f"{PHYSICAL_NETWORK}:{NAME}"
+_CMS_OPTIONS = "ovn-cms-options"
+_AS_GATEWAY = "enable-chassis-as-gw"
 _USER = "ovn-integrate:gateway-of-"
+_OFFERED = "ovn-integrate-offered-as-gateway"
+"""Beside it: that the chassis is so because of the bridge, and not by its operator's will."""
+
 _MAC = "02:f0:64:40:00:01"
 
 
@@ -54,7 +63,9 @@ def create(session: Session, user: str, address: IPv4Interface, mtu: int) -> Non
         draft.set(row, datapath_type=datapath)
         draft.set_keys(row, "other_config", {"hwaddr": _MAC})
         draft.set_keys(row, "external_ids", {_USER + user: str(address)})
-        _map(draft, present=True)
+        _list(draft, _MAPPINGS, _MAPPING, present=True)
+        if _list(draft, _CMS_OPTIONS, _AS_GATEWAY, present=True):
+            draft.set_keys(settings.root(draft), "external_ids", {_OFFERED: "true"})
         return {**users(row.external_ids), user: address}
 
     _, used = vswitch.reconfigure(session, change, f"gateway of {user[:12]}")
@@ -77,7 +88,10 @@ def delete(session: Session, user: str) -> bool:
         if not left:
             root = settings.root(draft)
             draft.set(root, bridges=[one for one in root.bridges if one.uuid != row.uuid])
-            _map(draft, present=False)
+            _list(draft, _MAPPINGS, _MAPPING, present=False)
+            if _OFFERED in root.external_ids:
+                _list(draft, _CMS_OPTIONS, _AS_GATEWAY, present=False)
+                draft.set_keys(root, "external_ids", {_OFFERED: None})
 
     if not left:
         packet_filter.remove()
@@ -128,13 +142,14 @@ def _insert(draft: Change, mtu: int) -> Any:
     return row
 
 
-def _map(draft: Change, *, present: bool) -> None:
-    """Tell ovn-controller of the bridge, beside the ones that it knows."""
+def _list(draft: Change, name: str, ours: str, *, present: bool) -> bool:
+    """Have a word, or not, in a list that ovn-controller reads; whether that changed it."""
     root = settings.root(draft)
     # A key with the chassis' name behind it goes first (ovn-controller(8)).
-    own = f"{_MAPPINGS}-{root.external_ids.get(settings.SYSTEM_ID)}"
-    key = own if own in root.external_ids else _MAPPINGS
-    ours = f"{PHYSICAL_NETWORK}:{NAME}"
-    known = [one for one in root.external_ids.get(key, "").split(",") if one not in ("", ours)]
-    wanted = [*known, ours] if present else known
+    own = f"{name}-{root.external_ids.get(settings.SYSTEM_ID)}"
+    key = own if own in root.external_ids else name
+    before = [one for one in root.external_ids.get(key, "").split(",") if one]
+    others = [one for one in before if one != ours]
+    wanted = [*others, ours] if present else others
     draft.set_keys(root, "external_ids", {key: ",".join(wanted) or None})
+    return (ours in before) != present

@@ -18,6 +18,7 @@ from .waiting import wait_for
 SUBNET = "192.168.1.0/24"
 TABLES = ("Logical_Router", "Logical_Router_Port", "NAT", "Gateway_Chassis", "DHCP_Options")
 LOG = "/tmp/httpd.log"
+AS_GATEWAY = "enable-chassis-as-gw"
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +59,15 @@ def everything(path: Cluster) -> dict[str, Any]:
         rules = host.run("iptables-save").stdout.splitlines()
         found[f"{host.name} L3"] = (
             host.run("ovs-vsctl", "list-br").stdout,
-            host.run("ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids").stdout,
+            external_ids(host),
             host.run("ip", "-4", "route").stdout.split(GWBRIDGE)[0],
             [rule for rule in rules if "OVN-" in rule or "100.64." in rule],
         )
     return found
+
+
+def external_ids(host: Host) -> str:
+    return host.run("ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids").stdout
 
 
 def serve(run: Any, popen: Any) -> None:
@@ -149,6 +154,8 @@ def test_a_container_goes_out_and_is_reached_through_ovn(path: Cluster, outside:
 
 def test_two_hosts_on_one_network_go_out_each_by_its_own(path: Cluster, outside: Host) -> None:
     path.first.cli("network", "create", "foo", "--subnet", SUBNET)
+    own = ("Open_vSwitch", ".", "external_ids")
+    path.second.run("ovs-vsctl", "set", *own[:2], f"external_ids:ovn-cms-options={AS_GATEWAY}")
     for host, part in zip(path.hosts, ("192.168.1.64/26", "192.168.1.128/26"), strict=True):
         options = ("--ip-range", part, "-o", "ovn.network=foo", "-o", "ovn.gateway=ovn")
         create(host, *options)
@@ -162,6 +169,7 @@ def test_two_hosts_on_one_network_go_out_each_by_its_own(path: Cluster, outside:
         assert clients(outside) == {host.address}
         assert who(outside, f"{host.address}:8080") == outside.address
 
+    assert AS_GATEWAY in external_ids(path.first)
     # The first host leaves, whose chassis the router's gateway port is on.
     path.first.docker("rm", "-f", f"on-{path.first.name}")
     path.first.docker("network", "rm", "foo")
@@ -169,6 +177,9 @@ def test_two_hosts_on_one_network_go_out_each_by_its_own(path: Cluster, outside:
     path.second.docker("rm", "-f", f"on-{path.second.name}")
     path.second.docker("network", "rm", "foo")
     path.first.cli("network", "delete", "foo")
+    # What its operator set stays.
+    assert AS_GATEWAY in external_ids(path.second)
+    path.second.run("ovs-vsctl", "remove", *own, "ovn-cms-options")
 
 
 def test_networks_reach_each_other_at_published_ports_only(path: Cluster) -> None:
