@@ -39,11 +39,12 @@ def close(client: Client, groups: Groups, id: str, network_id: str, policy: Poli
 
 
 def reopen(client: Client, groups: Groups, id: str) -> list[str]:
-    """Take the policy off a logical network that no Docker network is on; the tags that it has
+    """Take the groups off a logical network that no Docker network is on; the tags that it has
     then."""
     with locked(client, id):
         left: list[str] = client.show("networks", id)["tags"]
         if not tags.holders(left):
             groups.remove(client, id)
-            client.untag("networks", id, tags.POLICY)
+            for tag in (tags.POLICY, tags.PUBLISHED):
+                client.untag("networks", id, tag)
     return left

@@ -265,7 +265,8 @@ class Driver:
             return {}
         ports = options.parse_published(body.options)
         client = self._client()
-        target = routers.give_address(client, self._endpoints.port(client, _who(body)))
+        port = self._endpoints.let_in(client, _who(body), ports)
+        target = routers.give_address(client, port)
         self._gateways.publish(body.endpoint_id, ports, target)
         return {}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from ovn_integrate.driver.model import Network
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
-from ovn_integrate.driver.options import OVN
+from ovn_integrate.driver.options import OVN, PublishedPort
 from ovn_integrate.driver.owners import MADE, TAKEN
 from ovn_integrate.driver.ports import UNDO, Ports, addresses_of, undoing
 from ovn_integrate.driver.wish import Addresses, Identity, Wish
@@ -92,6 +92,18 @@ class Endpoints:
         with self._turns.of(who.endpoint_id):
             port = self._networks.groups.enter(client, self.port(client, who))
             self._known[who.endpoint_id] = port
+
+    def let_in(self, client: Client, who: Identity, ports: Sequence[PublishedPort]) -> Resource:
+        """Have what is published of an endpoint let in to it; its port as it is then.
+
+        :raises PortNotFound: there is no such endpoint.
+        """
+        with self._turns.of(who.endpoint_id):
+            port = self.port(client, who)
+            if not self._networks.get(client, who.network_id).closed:
+                port = self._networks.groups.let_in(client, port, ports)
+                self._known[who.endpoint_id] = port
+        return port
 
     def leave(self, who: Identity) -> None:
         """Take the link away, if there is one."""

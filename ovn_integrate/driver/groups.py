@@ -3,6 +3,10 @@
 Every endpoint of it is in the group ``*``, which lets it send anything and lets in what answers and
 what comes from the gateway; an endpoint of a named group is in that too. Neutron drops the rest.
 
+On an open network the IPAM server lets in all, and endpoints have no group. A real Neutron puts
+each port into its project's group ``default``, which is open to its own members alone: there a
+group for each published port (``tcp/80``) lets the others in.
+
 Names of security groups are not unique, so a group is only made under the network's lock.
 """
 
@@ -17,12 +21,17 @@ from typing import Any
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.lock import locked
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.owners import ENDPOINTS
+from ovn_integrate.driver.options import PublishedPort
+from ovn_integrate.driver.owners import ENDPOINTS, MADE
 from ovn_integrate.driver.policy import ANY, Allow, Policy
 from ovn_integrate.errors import Error, PortNotFound, SecurityGroupRuleExists
 
 _GROUPS = "security-groups"
 _RULES = "security-group-rules"
+_DEFAULT = "default"
+"""The group of a project that Neutron puts ports in which are made without one."""
+_OPENS = "/"
+"""In the name of a group for a published port; no group that a user names has it."""
 _ICMP_OF = {4: "icmp", 6: "ipv6-icmp"}
 
 
@@ -81,7 +90,28 @@ class Groups:
         has = port.get("security_groups") or []
         if everybody in has:
             return port
-        return client.update("ports", port["id"], security_groups=[*has, everybody])
+        opening = self._opening(client, port) if has else set()
+        kept = [id for id in has if id not in opening]
+        return client.update("ports", port["id"], security_groups=[*kept, everybody])
+
+    def let_in(
+        self, client: Client, port: Resource, published: Sequence[PublishedPort]
+    ) -> Resource:
+        """Have the port of an endpoint of an open network in the groups of what is published of
+        it, if it is in any group; the port as it is then.
+        """
+        has = port.get("security_groups") or []
+        if not has:
+            return port
+        network_id = port["network_id"]
+        # First, so that whoever takes the last Docker network off knows that there are groups.
+        client.tag("networks", network_id, tags.PUBLISHED)
+        with locked(client, network_id):
+            ids = [self._have_opening(client, network_id, one) for one in published]
+        wanted = list(dict.fromkeys([*has, *ids]))
+        if wanted == has:
+            return port
+        return client.update("ports", port["id"], security_groups=wanted)
 
     def remove(self, client: Client, network_id: str) -> None:
         """Delete all groups of a logical network. To be called under its lock.
@@ -111,6 +141,21 @@ class Groups:
                 icmp = allow.protocol == "icmp"
                 more["protocol"] = _ICMP_OF[version] if icmp else allow.protocol
             _let_in(client, target, version, **more)
+
+    def _have_opening(self, client: Client, network_id: str, published: PublishedPort) -> str:
+        name = f"{published.protocol}{_OPENS}{published.port}"
+        id = self._have(client, network_id, name)
+        ports = {"port_range_min": published.port, "port_range_max": published.port}
+        _let_in(client, id, 4, protocol=published.protocol, **ports)
+        return id
+
+    def _opening(self, client: Client, port: Resource) -> set[str]:
+        """The groups that a port has because its network was open."""
+        own = client.query(_GROUPS, tags=tags.network(port["network_id"]))
+        found = {group["id"] for group in own if _OPENS in group["name"]}
+        if port["device_owner"] == MADE:
+            found |= {group["id"] for group in client.query(_GROUPS, name=_DEFAULT)}
+        return found
 
     def _look(self, client: Client, network_id: str, name: str) -> str | None:
         """The id of a group, from memory if it is there; None when it does not exist."""

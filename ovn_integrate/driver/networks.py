@@ -174,7 +174,7 @@ class Networks:
             client.untag("networks", found["id"], tag)
         try:
             left = client.show("networks", found["id"])["tags"]
-            if tags.POLICY in left and not tags.holders(left):
+            if {tags.POLICY, tags.PUBLISHED} & set(left) and not tags.holders(left):
                 left = closing.reopen(client, self.groups, found["id"])
         except NetworkNotFound:
             return

@@ -3,7 +3,8 @@
 One ``docker:ID`` for each Docker network on it, whichever host that is on, and one
 ``docker:ID:at=HOST`` for each host that has it; ``docker:made`` on those that exist for Docker
 alone and go with the last of them; and what a Docker network asked for. A closed network has
-``docker:policy``, and its groups ``docker:network:`` and its id.
+``docker:policy``, one with groups for published ports ``docker:published``, and the groups of
+either ``docker:network:`` and its id.
 
 A network of a Swarm has one id on all nodes, which come to it and leave it with their tasks; the
 swarm itself has it as well, as if that were one more host.
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Sequence
 
 MADE = "docker:made"
 POLICY = "docker:policy"
+PUBLISHED = "docker:published"
 
 _HOLDER = "docker:"
 _MTU = ":mtu="
@@ -141,7 +143,7 @@ def belonging(tags: Iterable[str], network_id: str) -> list[str]:
 
 def holders(tags: Iterable[str]) -> list[str]:
     """The tags that say that some Docker network is on this network."""
-    return [tag for tag in tags if tag.startswith(_HOLDER) and tag not in (MADE, POLICY)]
+    return [tag for tag in tags if tag.startswith(_HOLDER) and tag not in (MADE, POLICY, PUBLISHED)]
 
 
 def _value(tags: Iterable[str], start: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Containers whose network is a real Neutron's: across two hosts."""
+"""Containers whose network is a real Neutron's: across two hosts, and out and in by OVN."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from ovn_integrate.driver.neutron import Client
 from tests.neutron.installed import installed
 from tests.neutron.server import Neutron
 
 from .cluster import Cluster, address, ping, prepare, run_container
 from .host import Host
 from .lab import Lab
-from .test_gateway import create
+from .test_gateway import clients, create, everything, get, outside, web, who
+from .waiting import wait_for
+
+__all__ = ["outside"]  # a fixture
 
 pytestmark = pytest.mark.neutron
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
@@ -71,3 +75,42 @@ def test_a_network_over_two_hosts(path: Cluster) -> None:
         host.docker("rm", "-f", f"on-{host.name}")
         host.docker("network", "rm", "foo")
     path.first.cli("network", "delete", "foo")
+
+
+def test_out_and_in_by_ovn(path: Cluster, outside: Host) -> None:
+    """Neutron puts a router's gateway on chassis that offer themselves, and closes ports that are
+    in no group of the driver's."""
+    path.second.cli("set", "ovn-cms-options", "rack:7")
+    before, made = everything(path), resources(path)
+    path.first.cli("network", "create", "foo", "--subnet", "192.168.1.0/24")
+    for host, part in zip(path.hosts, ("192.168.1.64/26", "192.168.1.128/26"), strict=True):
+        create(host, "--ip-range", part, "-o", "ovn.network=foo", "-o", "ovn.gateway=ovn")
+        web(host, f"on-{host.name}", "foo", "-p", "8080:80")
+    for host, other in (path.hosts, path.hosts[::-1]):
+        assert get(host, f"on-{host.name}", outside.address) == "outside"
+        assert clients(outside) == {host.address}
+        assert who(outside, f"{host.address}:8080") == outside.address
+        ping(host, f"on-{host.name}", address(other, f"on-{other.name}", "foo"))
+    # A second one with that port finds the group there.
+    web(path.first, "second", "foo", "-p", "8081:80")
+    assert who(outside, f"{path.first.address}:8081") == outside.address
+    path.first.docker("rm", "-f", "second")
+    for host in path.hosts:
+        host.docker("rm", "-f", f"on-{host.name}")
+        host.docker("network", "rm", "foo")
+    path.first.cli("network", "delete", "foo")
+    assert resources(path) == made
+
+    def as_before() -> bool:
+        assert everything(path) == before
+        return True
+
+    wait_for(as_before, 10, "the end of all traces")
+
+
+def resources(path: Cluster) -> dict[str, list[str]]:
+    """What is in Neutron, by its names."""
+    kinds = ("networks", "subnets", "routers", "floatingips", "security-groups", "ports")
+    with network_of(path.central):
+        client = Client([f"http://{path.central.address}:9696"])
+        return {kind: sorted(one.get("name", "") for one in client.query(kind)) for kind in kinds}

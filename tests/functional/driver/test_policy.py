@@ -14,9 +14,13 @@ from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.lock import OWNER, locked
 from ovn_integrate.driver.logical import delete_network
+from ovn_integrate.driver.model import Place
+from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
+from ovn_integrate.driver.options import NetworkOptions, PublishedPort
+from ovn_integrate.driver.owners import MADE
 from ovn_integrate.driver.policy import Allow, Policy
-from tests.functional.driver.bed import IPAM, Host, Lan, delete, ids
+from tests.functional.driver.bed import CHASSIS, IPAM, Host, Lan, delete, ids, new_id
 
 GROUPS = "security-groups"
 
@@ -151,7 +155,7 @@ def elsewhere(host: Host) -> Iterator[Any]:
 
 def groups_of(host: Host, body: dict[str, Any]) -> list[str]:
     (port,) = host.neutron.query("ports", device_id=body["EndpointID"])
-    return [host.neutron.show(GROUPS, id)["name"] for id in port["security_groups"]]
+    return names(host, port)
 
 
 def test_endpoints_that_are_there_already_are_closed_in(host: Host, elsewhere: Any) -> None:
@@ -205,8 +209,7 @@ def test_a_taken_port_has_the_groups_while_a_container_has_it(host: Host) -> Non
     body = lan.endpoint(7, Address="", AddressIPv6="")
     body["Options"].update({"ovn.port": "db", "ovn.group": "web"})
     host.ok("NetworkDriver.CreateEndpoint", body)
-    has = host.neutron.show("ports", port["id"])["security_groups"]
-    assert [host.neutron.show(GROUPS, id)["name"] for id in has] == ["mine", "*", "web"]
+    assert names(host, host.neutron.show("ports", port["id"])) == ["mine", "*", "web"]
     delete(host, body)
     assert host.neutron.show("ports", port["id"])["security_groups"] == [own]
     host.neutron.delete("ports", port["id"])
@@ -294,3 +297,57 @@ def test_of_groups_that_are_there_twice_all_choose_one(host: Host) -> None:
     assert len(host.neutron.query(GROUPS)) == 3
     Groups().remove(host.neutron, network_id)
     host.neutron.delete("networks", network_id)
+
+
+WEB = PublishedPort("tcp", 80, None, range(8080, 8081))
+NAMES = PublishedPort("udp", 53, None, range(53, 54))
+
+
+@pytest.fixture
+def closed_by_neutron(host: Host) -> Iterator[tuple[Networks, dict[str, Any]]]:
+    """What a real Neutron makes of an endpoint's port: in the group of a project."""
+    client, docker_id = host.neutron, new_id()
+    network = client.create("networks", name="blue")
+    client.create("subnets", network_id=network["id"], ip_version=4, cidr="10.27.0.0/24")
+    networks = Networks()
+    networks.adopt(client, docker_id, NetworkOptions(network="blue"), [], Place(CHASSIS))
+    default = client.create(GROUPS, name="default")["id"]
+    port = client.create(
+        "ports", network_id=network["id"], device_owner=MADE, security_groups=[default]
+    )
+    yield networks, port
+    client.delete("ports", port["id"])
+    networks.release(client, docker_id, CHASSIS)
+    assert client.show("networks", network["id"])["tags"] == []
+    assert [one["name"] for one in client.query(GROUPS)] == ["default"]
+    client.delete(GROUPS, default)
+    client.delete("networks", network["id"])
+
+
+def names(host: Host, port: dict[str, Any]) -> list[str]:
+    return [host.neutron.show(GROUPS, id)["name"] for id in port["security_groups"]]
+
+
+def test_what_is_published_is_let_in_where_neutron_closes_ports(
+    host: Host, closed_by_neutron: tuple[Networks, dict[str, Any]]
+) -> None:
+    networks, port = closed_by_neutron
+    for published in ([WEB], [WEB, NAMES], [NAMES]):
+        port = networks.groups.let_in(host.neutron, port, published)
+    assert names(host, port) == ["default", "tcp/80", "udp/53"]
+    rules = host.neutron.query("security-group-rules", direction="ingress")
+    opened = sorted((one["protocol"], one["port_range_min"], one["ethertype"]) for one in rules)
+    assert opened == [("tcp", 80, "IPv4"), ("udp", 53, "IPv4")]
+
+
+def test_a_network_that_is_closed_closes_what_was_let_in(
+    host: Host, closed_by_neutron: tuple[Networks, dict[str, Any]]
+) -> None:
+    networks, port = closed_by_neutron
+    port = networks.groups.let_in(host.neutron, port, [WEB])
+    assert names(host, networks.groups.enter(host.neutron, port)) == ["*"]
+
+
+def test_an_open_port_needs_no_group(host: Host) -> None:
+    port = {"security_groups": []}
+    assert Networks().groups.let_in(host.neutron, port, [WEB]) is port
