@@ -124,8 +124,18 @@ def ipam_keys(
     sb_port: int = paths.SB_PORT,
     ipam_port: int = paths.IPAM_PORT,
 ) -> dict[str, str | None]:
-    """The keys that name the central host or hosts: IPAM server, Southbound, Northbound."""
+    """The keys that name the central host or hosts: IPAM server, Southbound, Northbound.
+
+    :param scheme: with ``ssl`` the IPAM server is asked by HTTPS, and Northbound not at all: who is
+        let in there owns the network.
+    """
     hosts = [bracketed(one) for one in addresses]
+    if scheme == "ssl":
+        return {
+            IPAM: ",".join(f"https://{host}:{ipam_port}" for host in hosts),
+            REMOTE: ",".join(f"{scheme}:{host}:{sb_port}" for host in hosts),
+            NORTHBOUND: None,
+        }
     plain = ipam_port == paths.IPAM_PORT
     return {
         IPAM: ",".join(host.strip("[]") if plain else f"{host}:{ipam_port}" for host in hosts),

@@ -119,6 +119,14 @@ class Authority:
                 raise Conflict(f"chassis {name}", f"is host {one.host}, not {host}", hint)
         return self._sign(request, name, x509.CHASSIS, host)
 
+    def enrol(self, request: bytes, host: str) -> bytes:
+        """A certificate for a chassis on the central host itself, which needs no token.
+
+        :raises Conflict: another host is that chassis.
+        """
+        with files.locked(self.folder):
+            return self.sign_chassis(request, host)
+
     def renew_chassis(self, request: bytes, serial: str) -> bytes:
         """A new certificate for who has the one of a serial number.
 

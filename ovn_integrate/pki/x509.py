@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,10 @@ class Certificate:
     not_after: float
     fingerprint: str
     addresses: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.not_after < time.time()
 
 
 def new_key() -> bytes:

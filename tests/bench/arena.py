@@ -119,7 +119,7 @@ def _make_chassis(host: Host) -> None:
     """All but the driver, by the program under test; it is the same for every contender."""
     host.start_ovs()
     for words in (
-        ("central", "start", "--listen", host.address),
+        ("central", "start", "--listen", host.address, "--insecure"),
         ("set-ipam", host.address),
         ("set-tep", host.address),
         ("set-encap-type", "geneve"),
