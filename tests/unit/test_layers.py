@@ -40,7 +40,7 @@ IMPORTERS = {
     "pyroute2": {"netlink.py"},
     "subprocess": {"runner.py"},
     "prometheus_client": {"ipam/metrics.py"},
-    "gunicorn": {"web.py"},
+    "gunicorn": {"web"},
     "requests": {"driver/neutron.py"},
     "urllib3": {"driver/failover.py"},
     "keystoneauth1": {"driver/keystone.py"},
@@ -58,6 +58,7 @@ EDGES = {
     "driver/reconcile.py",
     "ipam/api.py",
     "pump.py",
+    "web/worker.py",
 }
 
 
