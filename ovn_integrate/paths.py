@@ -79,6 +79,11 @@ def logdir() -> Path:
     return _folder("OVN_INTEGRATE_LOGDIR", "/var/log/ovn-integrate")
 
 
+def pki() -> Path:
+    """The folder of this host's keys and certificates, and on the central one of the authority."""
+    return _folder("OVN_INTEGRATE_SYSCONFDIR", "/etc/ovn-integrate") / "pki"
+
+
 def pidfile(server: str) -> Path:
     """The pid file of one of this program's servers (``ipam`` or ``driver``)."""
     return rundir() / f"{server}.pid"

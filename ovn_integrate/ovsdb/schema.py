@@ -51,6 +51,17 @@ def get_schema(
         poller.block()
 
 
+def present(private_key: str, certificate: str, ca_cert: str) -> None:
+    """Have connections to ``ssl:`` remotes use these files, in PEM.
+
+    The ovs package keeps one set of them for the whole process, and reads them for each connection.
+    """
+    stream = ovs.stream.Stream
+    stream.ssl_set_private_key_file(private_key)
+    stream.ssl_set_certificate_file(certificate)
+    stream.ssl_set_ca_cert_file(ca_cert)
+
+
 def _worst(troubles: list[Exception], remote: str) -> DatabaseUnavailable:
     for trouble in troubles:
         if isinstance(trouble, DatabaseUnavailable):
