@@ -43,7 +43,7 @@ IMPORTERS = {
     "subprocess": {"runner.py"},
     "cryptography": {"pki/x509.py"},
     "prometheus_client": {"ipam/metrics.py"},
-    "gunicorn": {"web.py"},
+    "gunicorn": {"web"},
     "requests": {"driver/neutron.py"},
     "urllib3": {"driver/failover.py"},
     "keystoneauth1": {"driver/keystone.py"},
@@ -61,6 +61,7 @@ EDGES = {
     "driver/reconcile.py",
     "ipam/api.py",
     "pump.py",
+    "web/worker.py",
 }
 
 
