@@ -137,7 +137,7 @@ def _start(host: Host, name: str, networks: int) -> Task:
         _start_shipped(host)
         return Task(address=shipped.ADDRESS, networks=networks)
     ipam = f"{host.address}:9696"
-    host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", "--listen", ipam)
+    host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", "--listen", ipam, "--insecure")
     wait = ("--ready-timeout", "0") if name == OURS else ()
     host.cli("--timeout", _PATIENCE, "driver", "start", "--detach", *wait)
     return Task(address=_SOCKET, networks=networks, ipam=ipam)
