@@ -235,7 +235,9 @@ def _hung_up(connection: socket.socket | None) -> bool:
     if connection is None:
         return False
     try:
-        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        # Not as of TLS, which knows no looking ahead: whether there are bytes is enough.
+        flags = socket.MSG_PEEK | socket.MSG_DONTWAIT
+        return not socket.socket.recv(connection, 1, flags)
     except BlockingIOError:
         return False
     except OSError:
