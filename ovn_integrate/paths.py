@@ -79,9 +79,19 @@ def logdir() -> Path:
     return _folder("OVN_INTEGRATE_LOGDIR", "/var/log/ovn-integrate")
 
 
+def sysconfdir() -> Path:
+    """This program's own configuration, which holds secrets."""
+    return _folder("OVN_INTEGRATE_SYSCONFDIR", "/etc/ovn-integrate")
+
+
 def pki() -> Path:
     """The folder of this host's keys and certificates, and on the central one of the authority."""
-    return _folder("OVN_INTEGRATE_SYSCONFDIR", "/etc/ovn-integrate") / "pki"
+    return sysconfdir() / "pki"
+
+
+def tokens() -> Path:
+    """The hashes of the tokens that the IPAM server takes."""
+    return sysconfdir() / "tokens.json"
 
 
 def pidfile(server: str) -> Path:

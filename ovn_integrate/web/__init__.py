@@ -15,11 +15,11 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from ovn_integrate.web.tls import Files, Tls
+from ovn_integrate.web.tls import Files, Tls, load
 
 THREADS = 16
 
-__all__ = ["THREADS", "Files", "handed_over", "serve"]
+__all__ = ["THREADS", "Files", "handed_over", "refuse_unfit", "serve"]
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -45,6 +45,15 @@ def handed_over() -> bool:
     """Whether this process was given its socket already (sd_listen_fds(3)): then :func:`serve`
     takes that one, and leaves it to whom it belongs."""
     return os.environ.get("LISTEN_PID") == str(os.getpid())
+
+
+def refuse_unfit(files: Files) -> None:
+    """Return if TLS can be served with these.
+
+    :raises Invalid: the files are none, or do not belong together.
+    :raises NotPermitted: they may not be read.
+    """
+    load(files)
 
 
 def serve(
