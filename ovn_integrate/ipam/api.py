@@ -21,7 +21,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam import bodies, convert, documents, query
+from ovn_integrate.ipam import bodies, convert, documents, openapi, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
 from ovn_integrate.ipam.draft import Request
 from ovn_integrate.ipam.faults import HTTPNotFound, InvalidInput
@@ -46,7 +46,7 @@ App = Flask
 
 def create_app(service: Service) -> App:
     """The WSGI application on a service."""
-    app = App(__name__)
+    app = App(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
     app.wsgi_app = _Paths(app.wsgi_app)  # type: ignore[method-assign,assignment]
@@ -268,6 +268,12 @@ def _add_documents(app: Flask) -> None:
     app.add_url_rule("/v2.0", "unslashed", _unslashed, strict_slashes=True)
     app.add_url_rule("/v2.0/extensions", "extensions", lambda: _answer(documents.extensions()))
     app.add_url_rule("/v2.0/extensions/<alias>", "extension", _extension)
+    app.add_url_rule("/openapi.json", "openapi", lambda: _answer(_openapi(app)))
+
+
+def _openapi(app: Flask) -> dict[str, Any]:
+    rules = app.url_map.iter_rules()
+    return openapi.document((one.rule, one.methods or ()) for one in rules)
 
 
 def _unslashed() -> Response:
