@@ -214,6 +214,7 @@ def test_what_is_due_is_renewed_again_and_again() -> None:
         done.release()
         raise ServiceFailed("central", "is away")
 
-    fresh = Fresh(renew, first=0.01, every=0.01).start()
+    fresh = Fresh(renew, first=0.01, every=0.01)
+    fresh.start()
     assert all(done.acquire(timeout=10) for _ in range(3))
     fresh.stop()
