@@ -50,19 +50,19 @@ def is_member(session: Session, fingerprint: str | None = None) -> bool:
     return _is_good(now.system_id)
 
 
-def join(session: Session, token: Token | None, timeout: float) -> None:
+def join(session: Session, token: Token | None, fingerprint: str | None, timeout: float) -> None:
     """Come by a certificate, if there is none yet, and have it used.
 
     Killed half way and called again, it goes on with the same key.
 
     :param token: None where there must be a certificate, or this is a central host itself.
+    :param fingerprint: of the authority that it is to be of; None for any.
     :raises NotPermitted: the token is for another host, or is not taken.
     :raises NotConfigured: there is none, and no token.
     """
     now = settings.read(session)
     settings.require(now, settings.SYSTEM_ID)
     chassis = now.system_id or ""
-    fingerprint = token.fingerprint if token is not None else None
     with files.locked(paths.pki()):
         if not (has_joined(fingerprint) and _is_good(chassis)):
             _come_by(chassis, token, timeout)

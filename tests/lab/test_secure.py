@@ -213,11 +213,12 @@ def test_renewal_is_no_outage(secure: Secure) -> None:
     # The driver's open connection, a new one, and one that ovn-controller has to make anew.
     run_container(host, "after-renewal", NETWORK)
     host.docker("rm", "-f", "after-renewal")
-    served = host.run(
-        *("openssl", "s_client", "-connect", f"{secure.central.address}:9696"), input=""
-    ).stdout
     mine = secure.central.run("openssl", "x509", "-in", f"{PKI}/server.pem").stdout
-    assert mine.strip() in served
+    for port in (6641, 6642, 9696):
+        where = f"{secure.central.address}:{port}"
+        own = ("-cert", f"{PKI}/host.pem", "-key", f"{PKI}/host.pem")
+        ask = ("openssl", "s_client", "-connect", where, *own)
+        assert mine.strip() in host.run(*ask, input="", check=False).stdout, port
     secure.central.run("ovs-appctl", "-t", "/run/ovn/ovnsb_db.ctl", "ovsdb-server/reconnect")
     wait_for(lambda: host.cli("status").returncode == 0, 20, "the chassis after its renewal")
     assert not json.loads(host.cli("certificates", "renew", "--if-due", "-o", "json").stdout)[
