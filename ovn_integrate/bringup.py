@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from ovn_integrate import paths, servers
+from ovn_integrate.enrol import host as membership
 from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.host import (
     addresses,
@@ -19,11 +20,13 @@ from ovn_integrate.host import (
     controller,
     encap,
     history,
+    secure,
     settings,
     vswitch,
 )
 from ovn_integrate.host.plan import KeyChange, needed, plan
 from ovn_integrate.ovsdb import HOST, Session
+from ovn_integrate.pki.tokens import Token
 
 DONE_KEY = "ovn-integrate-up"
 
@@ -40,6 +43,10 @@ class Wish:
     :param tep: tunnel endpoints of this host.
     :param all_in_one: whether this host is also that of the IPAM server and OVN central.
     :param driver: whether it gets the Docker driver.
+    :param tls: whether it speaks TLS with central, with a certificate of its own.
+    :param token: with which it may have that certificate; None where it has it already, and on
+        the central host itself.
+    :param insecure: whether central may be open to others than this host without TLS.
     :param timeout: seconds for each step.
     """
 
@@ -49,6 +56,9 @@ class Wish:
     datapath: str = "auto"
     all_in_one: bool = False
     driver: bool = True
+    tls: bool = False
+    token: Token | None = None
+    insecure: bool = False
     timeout: float = 10.0
     db: str = field(default_factory=paths.host_remote)
 
@@ -58,6 +68,7 @@ class Step:
     """One step: whether it is done already, how to do it, how to undo it.
 
     :param makes: what doing it comes to, in a word; ``undoes``: what undoing it does.
+    :param stays: whether ``down`` leaves it, as it leaves the databases.
     """
 
     name: str
@@ -66,6 +77,7 @@ class Step:
     undo: Callable[[], object]
     makes: str = "started"
     undoes: str = "stopped"
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,7 @@ def up(wish: Wish) -> Iterator[tuple[str, bool]]:
     :raises Error: the step that failed; the ones before it stay, and a second run goes on there.
     """
     addresses.refuse_foreign("tunnel endpoint", wish.tep)
+    _refuse_open(wish)
     yield SWITCH, vswitch.start(wish.timeout, lambda: _write_down_switch(wish))
     with _host(wish.db, wish.timeout) as session:
         vswitch.ensure_system_id(session)
@@ -94,9 +107,21 @@ def up(wish: Wish) -> Iterator[tuple[str, bool]]:
         for step in _steps(session, wish):
             needed = not step.done()
             if needed:
-                _write_down(session, step.name)
+                if not step.stays:
+                    _write_down(session, step.name)
                 step.do()
             yield step.name, needed
+
+
+def up_central(wish: Wish) -> Iterator[tuple[str, bool]]:
+    """Do what is missing of central and the IPAM server alone, as :func:`up` does; nothing of it
+    is written down, so that ``down`` does not undo it."""
+    _refuse_open(wish)
+    for step in _here(wish):
+        needed = not step.done()
+        if needed:
+            step.do()
+        yield step.name, needed
 
 
 def foresee_up(wish: Wish) -> Iterator[Foreseen]:
@@ -105,6 +130,7 @@ def foresee_up(wish: Wish) -> Iterator[Foreseen]:
     :raises Error: what it would refuse.
     """
     addresses.refuse_foreign("tunnel endpoint", wish.tep)
+    _refuse_open(wish)
     running = vswitch.running()
     yield Foreseen(SWITCH, "" if running else "started")
     if not running:
@@ -161,14 +187,16 @@ def down(db: str, timeout: float) -> Iterator[str]:
 def _done_here(session: Session, db: str, timeout: float) -> list[Step]:
     """The steps that ``up`` did on this host, the last first, but for Open vSwitch itself."""
     ipam = settings.read(session).ipam_hosts
-    wish = Wish(ipam, [], [], all_in_one=True, timeout=timeout, db=db)
+    tls = membership.has_joined()
+    wish = Wish(ipam, [], [], all_in_one=True, tls=tls, timeout=timeout, db=db)
     steps = {step.name: step for step in _steps(session, wish)}
     return [steps[name] for name in reversed(_written_down(session)) if name in steps]
 
 
 def _steps(session: Session, wish: Wish) -> list[Step]:
-    here = [*_central(wish), _ipam_server(wish)] if wish.all_in_one else []
+    here = _here(wish) if wish.all_in_one else []
     host = [
+        *([_certificate(session, wish)] if wish.tls else []),
         _settings(session, wish),
         Step(
             "integration bridge",
@@ -188,6 +216,43 @@ def _steps(session: Session, wish: Wish) -> list[Step]:
     return here + host + ([_driver(wish)] if wish.driver else [])
 
 
+def _here(wish: Wish) -> list[Step]:
+    """The steps of central and the IPAM server."""
+    return [
+        *([_authority(wish)] if wish.tls else []),
+        *_central(wish),
+        _ipam_server(wish),
+    ]
+
+
+def _authority(wish: Wish) -> Step:
+    return Step(
+        "authority",
+        lambda: secure.ready(wish.ipam),
+        lambda: secure.make(wish.ipam),
+        lambda: False,
+        makes="made",
+        stays=True,  # hosts trust it
+    )
+
+
+def _certificate(session: Session, wish: Wish) -> Step:
+    def trusted() -> str | None:
+        """Of the authority that it is to be of; None for whichever this host has joined."""
+        if wish.token is not None:
+            return wish.token.fingerprint
+        return secure.fingerprint() if wish.all_in_one else None
+
+    return Step(
+        "certificate",
+        lambda: membership.is_member(session, trusted()),
+        lambda: membership.join(session, wish.token, trusted(), wish.timeout),
+        lambda: membership.leave(session),
+        makes="asked for",
+        undoes="shown no more",
+    )
+
+
 def _central(wish: Wish) -> list[Step]:
     return [
         Step(
@@ -198,8 +263,8 @@ def _central(wish: Wish) -> list[Step]:
         ),
         Step(
             "OVN listeners",
-            lambda: central.listens(wish.ipam),
-            lambda: central.listen(wish.ipam, wish.timeout),
+            lambda: central.listens(wish.ipam, tls=wish.tls) and (not wish.tls or secure.shown()),
+            lambda: _listen(wish),
             lambda: central.running() and central.unlisten(wish.ipam, wish.timeout),
             makes="opened",
             undoes="closed",
@@ -209,17 +274,33 @@ def _central(wish: Wish) -> list[Step]:
 
 def _ipam_server(wish: Wish) -> Step:
     bind = f"{settings.bracketed(wish.ipam[0])}:{paths.IPAM_PORT}" if wish.ipam else ""
+
+    def answers() -> bool:
+        context = secure.own().context() if wish.tls else None
+        return servers.ask(bind, "GET", "/v2.0/", context=context) == 200
+
+    def start() -> None:
+        options = secure.ipam_options() if wish.tls else ["--insecure"] * wish.insecure
+        argv = ["ipam", "start", "--listen", bind, *options]
+        servers.start_detached("ipam", argv, answers, max(wish.timeout, _SERVER_PATIENCE))
+
     return Step(
         "IPAM server",
-        lambda: servers.ask(bind, "GET", "/v2.0/") == 200,
-        lambda: servers.start_detached(
-            "ipam",
-            ["ipam", "start", "--listen", bind],
-            lambda: servers.ask(bind, "GET", "/v2.0/") == 200,
-            max(wish.timeout, _SERVER_PATIENCE),
-        ),
+        answers,
+        start,
         lambda: servers.stop("ipam", wish.timeout),
     )
+
+
+def _listen(wish: Wish) -> None:
+    if wish.tls:
+        secure.show(wish.timeout)
+    central.listen(wish.ipam, wish.timeout, tls=wish.tls)
+
+
+def _refuse_open(wish: Wish) -> None:
+    if wish.all_in_one and not (wish.tls or wish.insecure):
+        addresses.refuse_open("OVN central", wish.ipam, "--tls")
 
 
 def _settings(session: Session, wish: Wish) -> Step:
@@ -236,7 +317,7 @@ def _settings(session: Session, wish: Wish) -> Step:
 
 def _keys(wish: Wish) -> dict[str, str | None]:
     return {
-        **settings.ipam_keys(wish.ipam),
+        **settings.ipam_keys(wish.ipam, scheme="ssl" if wish.tls else "tcp"),
         settings.TEP: ",".join(wish.tep),
         settings.ENCAP_TYPE: ",".join(wish.encap_types),
     }

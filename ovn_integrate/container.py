@@ -9,40 +9,61 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ovn_integrate import paths, servers
 from ovn_integrate.errors import Conflict
-from ovn_integrate.host import addresses, central
+from ovn_integrate.host import addresses, central, interfaces, secure
 from ovn_integrate.host.settings import bracketed, parse_address
 from ovn_integrate.init import Asked, Init
 
 # `docker stop` kills after 10 s.
 _IPAM_GRACE = 6.0
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def run(listen: str, access_log: str, timeout: float, say: Callable[[str], None]) -> None:
-    """Serve at an address until SIGTERM or SIGINT.
+@dataclass(frozen=True)
+class Wish:
+    """What is served.
 
     :param listen: an address of this host, or ``0.0.0.0`` or ``::`` for all of them.
     :param access_log: see ``ipam start``.
+    :param tls: with certificates; else whoever reaches it may do anything.
+    :param insecure: whether that may be others than this host.
     :param timeout: seconds for each question to a database.
+    """
+
+    listen: str
+    access_log: str
+    tls: bool
+    insecure: bool
+    timeout: float
+
+    @property
+    def reached(self) -> str:
+        """An address at which it is reached from this host."""
+        return central.ANY.get(self.listen, self.listen)
+
+
+def run(wish: Wish, say: Callable[[str], None]) -> None:
+    """Serve at an address until SIGTERM or SIGINT.
+
     :param say: takes a line for each step; ``ready: …`` when hosts may come.
-    :raises Invalid: it is no such address.
+    :raises Invalid: it is no such address, or open to others than this host without ``insecure``.
     :raises CommandFailed: a part ended, or another server has a port.
     :raises Conflict: central runs here already.
     """
-    if listen not in _ANY:
-        listen = parse_address(listen)
-        addresses.refuse_foreign("listen address", [listen])
+    if wish.listen not in central.ANY:
+        addresses.refuse_foreign("listen address", [parse_address(wish.listen)])
+    if not (wish.tls or wish.insecure):
+        addresses.refuse_open("OVN central", [wish.listen], "--tls")
     if os.getpid() == 1:
         _forget()
     if central.running():
         raise Conflict("OVN central", "runs here already", "ovn-integrate central stop")
     init = Init()
     try:
-        _start(init, listen, access_log, timeout, say)
-        say(f"ready: {_places(listen)}")
+        _start(init, wish, say)
+        say(f"ready: {_places(wish)}")
         init.watch()
     except Asked:
         say("stopping")
@@ -50,24 +71,36 @@ def run(listen: str, access_log: str, timeout: float, say: Callable[[str], None]
         init.end()
 
 
-def _start(
-    init: Init, listen: str, access_log: str, timeout: float, say: Callable[[str], None]
-) -> None:
-    for name, argv in central.database_commands(bracketed(listen)).items():
+def _start(init: Init, wish: Wish, say: Callable[[str], None]) -> None:
+    listen = bracketed(wish.listen)
+    for name, argv in central.database_commands(None if wish.tls else listen).items():
         say(f"starting: {name}")
         init.start(name, argv)
     init.until(central.answers)
     say("starting: ovn-northd")
     init.start("ovn-northd", central.northd_command())
     init.until(central.complete)
-    reached = _ANY.get(listen, listen)
-    central.prove([reached], timeout)
+    options = ["--insecure"] * wish.insecure
+    if wish.tls:
+        options = _secure(wish)
+    else:
+        central.prove([wish.reached], wish.timeout)
     say("starting: the IPAM server")
-    words = ["--listen", f"{bracketed(listen)}:{paths.IPAM_PORT}", "--access-log", access_log]
-    argv = [sys.executable, "-m", "ovn_integrate", "--timeout", str(timeout), "ipam", "start"]
+    words = ["--listen", f"{listen}:{paths.IPAM_PORT}", "--access-log", wish.access_log, *options]
+    argv = [sys.executable, "-m", "ovn_integrate", "--timeout", str(wish.timeout), "ipam", "start"]
     init.start("IPAM server", [*argv, *words, "--nb", paths.nb_remote()], grace=_IPAM_GRACE)
-    bind = f"{bracketed(reached)}:{paths.IPAM_PORT}"
-    init.until(lambda: servers.ask(bind, "GET", "/healthz") == 200)
+    bind = f"{bracketed(wish.reached)}:{paths.IPAM_PORT}"
+    context = secure.own().context() if wish.tls else None
+    init.until(lambda: servers.ask(bind, "GET", "/healthz", context=context) == 200)
+
+
+def _secure(wish: Wish) -> list[str]:
+    """Have the databases listen by TLS; the words of ``ipam start`` for the same."""
+    named = [wish.listen] if wish.listen not in central.ANY else [*interfaces.addresses()]
+    secure.make(named)
+    secure.show(wish.timeout)
+    central.listen([wish.listen], wish.timeout, tls=True)
+    return secure.ipam_options()
 
 
 def _forget() -> None:
@@ -78,9 +111,10 @@ def _forget() -> None:
             pidfile.unlink()
 
 
-def _places(listen: str) -> str:
-    host = bracketed(listen)
+def _places(wish: Wish) -> str:
+    host = bracketed(wish.listen)
+    web, way = ("https", "ssl") if wish.tls else ("http", "tcp")
     return (
-        f"IPAM server on http://{host}:{paths.IPAM_PORT}, OVN Northbound on "
-        f"tcp:{host}:{paths.NB_PORT}, Southbound on tcp:{host}:{paths.SB_PORT}"
+        f"IPAM server on {web}://{host}:{paths.IPAM_PORT}, OVN Northbound on "
+        f"{way}:{host}:{paths.NB_PORT}, Southbound on {way}:{host}:{paths.SB_PORT}"
     )

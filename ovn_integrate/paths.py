@@ -79,6 +79,21 @@ def logdir() -> Path:
     return _folder("OVN_INTEGRATE_LOGDIR", "/var/log/ovn-integrate")
 
 
+def sysconfdir() -> Path:
+    """This program's own configuration, which holds secrets."""
+    return _folder("OVN_INTEGRATE_SYSCONFDIR", "/etc/ovn-integrate")
+
+
+def pki() -> Path:
+    """The folder of this host's keys and certificates, and on the central one of the authority."""
+    return sysconfdir() / "pki"
+
+
+def tokens() -> Path:
+    """The hashes of the tokens that the IPAM server takes."""
+    return sysconfdir() / "tokens.json"
+
+
 def pidfile(server: str) -> Path:
     """The pid file of one of this program's servers (``ipam`` or ``driver``)."""
     return rundir() / f"{server}.pid"

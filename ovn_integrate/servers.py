@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -66,12 +67,22 @@ def _another(server: str, ready: Callable[[], bool], deadline: float) -> bool:
     return False
 
 
-def ask(bind: str, method: str, path: str, timeout: float = 2.0) -> int | None:
+def ask(
+    bind: str,
+    method: str,
+    path: str,
+    timeout: float = 2.0,
+    context: ssl.SSLContext | None = None,
+) -> int | None:
     """The HTTP status with which a server on this host answers, or None when it does not.
 
     :param bind: ``unix:PATH`` or ``HOST:PORT``, as given to :func:`web.serve`.
+    :param context: for one that serves TLS.
     """
-    connection = Connection(bind[5:], timeout) if bind.startswith("unix:") else _tcp(bind, timeout)
+    if bind.startswith("unix:"):
+        connection: http.client.HTTPConnection = Connection(bind[5:], timeout)
+    else:
+        connection = _tcp(bind, timeout, context)
     try:
         connection.request(method, path, headers={"Connection": "close"})
         return connection.getresponse().status
@@ -130,9 +141,14 @@ class Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _tcp(bind: str, timeout: float) -> http.client.HTTPConnection:
-    host, _, port = bind.rpartition(":")
-    return http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
+def _tcp(
+    bind: str, timeout: float, context: ssl.SSLContext | None = None
+) -> http.client.HTTPConnection:
+    text, _, number = bind.rpartition(":")
+    host, port = text.strip("[]"), int(number)
+    if context is not None:
+        return http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
+    return http.client.HTTPConnection(host, port, timeout=timeout)
 
 
 def _end(number: int, child: runner.Process) -> None:

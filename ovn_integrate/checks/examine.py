@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ovn_integrate.checks import chassis, services, southbound, switch, underlay
+from ovn_integrate.checks import certificates, chassis, services, southbound, switch, underlay
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict
 from ovn_integrate.errors import Error, Invalid
@@ -16,6 +16,7 @@ CHECKS: tuple[Check, ...] = (
     *southbound.CHECKS,
     *underlay.CHECKS,
     *services.CHECKS,
+    *certificates.CHECKS,
 )
 
 

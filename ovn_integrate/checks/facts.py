@@ -12,11 +12,6 @@ from ovn_integrate.ovsdb import HOST, SB, Row, Session
 
 T = TypeVar("T")
 
-_HOST = {
-    **bridge.TABLES,
-    settings.ROOT: [*bridge.TABLES[settings.ROOT], "ssl"],
-    "SSL": ["certificate", "ca_cert"],
-}
 _SOUTHBOUND = {
     "SB_Global": ["nb_cfg", "options"],
     "Chassis": ["name", "hostname", "encaps", "other_config", "transport_zones"],
@@ -52,7 +47,7 @@ class Facts:
     @property
     def host(self) -> Session:
         """:raises DatabaseUnavailable: Open vSwitch does not answer."""
-        return self._once("host", lambda: self._session(self.remote, HOST, _HOST))
+        return self._once("host", lambda: self._session(self.remote, HOST, bridge.TABLES))
 
     @property
     def settings(self) -> settings.Settings:

@@ -1,23 +1,21 @@
-"""Checks of the IPAM server, the Docker driver and the credentials."""
+"""Checks of the IPAM server and the Docker driver."""
 
 from __future__ import annotations
 
 import email.utils
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from ovn_integrate import paths, runner, servers
+from ovn_integrate import paths, servers
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, answering, failed, fine, warning
 from ovn_integrate.driver import dockerd, tags
 from ovn_integrate.driver.host_network import DRIVER
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.errors import CommandFailed, ServiceFailed
-from ovn_integrate.ovsdb import Row, split_remotes
 
 _SKEW = 5.0  # seconds
-_SOON = 14  # days
 _PATIENCE = 5.0  # seconds for an engine's answer
 _NO_ENGINE = "no Docker engine here"
 
@@ -27,22 +25,26 @@ def _ipam(facts: Facts) -> Verdict:
     if not urls:
         return failed("no IPAM server is set", "ovn-integrate set-ipam ADDRESS")
     start = "ovn-integrate ipam start --detach --listen ADDRESS:9696"
-    return answering(urls, lambda url: ipam_answers(url, facts.timeout), start)
+    return answering(urls, lambda url: ipam_answers(facts, url), start)
 
 
-def ipam_answers(url: str, timeout: float) -> bool:
-    """Whether the IPAM server, or the Neutron, of a base URL serves networks."""
+def ipam_answers(facts: Facts, url: str) -> bool:
+    """Whether the IPAM server, or the Neutron, of a base URL serves networks to this host."""
     try:
         # That the server is there is not enough: it must have its database.
-        Client([url], timeout=timeout).query("networks", limit="1")
+        _client(facts, [url]).query("networks", limit="1")
     except ServiceFailed:
         return False
     return True
 
 
+def _client(facts: Facts, urls: Sequence[str]) -> Client:
+    return Client(urls, timeout=facts.timeout, credentials=facts.settings.credentials)
+
+
 def _agreeing(facts: Facts) -> Verdict:
     networks = _docker_networks() or []
-    client = Client(facts.settings.ipam_urls, timeout=facts.timeout)
+    client = _client(facts, facts.settings.ipam_urls)
     missing = [one["Name"] for one in networks if not _known(client, one["Id"])]
     if missing:
         return failed(
@@ -58,7 +60,7 @@ def _known(client: Client, id: str) -> bool:
 
 def _clock(facts: Facts) -> Verdict:
     for url in facts.settings.ipam_urls:
-        said = Client([url], timeout=facts.timeout).date()
+        said = _client(facts, [url]).date()
         theirs = email.utils.parsedate_to_datetime(said).timestamp() if said else time.time()
         ahead = time.time() - theirs
         if abs(ahead) > _SKEW:
@@ -110,44 +112,10 @@ def _docker_networks() -> list[dict[str, Any]] | None:
     return found
 
 
-def _certificates(facts: Facts) -> Verdict:
-    rows = facts.host.rows("SSL")
-    if rows:
-        return _expiry(rows[0])
-    secured = [one for one in split_remotes(facts.settings.remote or "") if one.startswith("ssl:")]
-    if secured:
-        return failed(f"{secured[0]} needs a certificate, and none is set", "ovs-vsctl set-ssl")
-    return fine("no certificate is in use")
-
-
-def _expiry(row: Row) -> Verdict:
-    renew = "ovs-vsctl set-ssl KEY CERTIFICATE CA"
-    left = {}
-    for file in (row.certificate, row.ca_cert):
-        if not Path(file).exists():
-            return failed(f"{file} does not exist", renew)
-        left[file] = _days_left(file)
-    file, days = min(left.items(), key=lambda pair: pair[1])
-    if days < 0:
-        return failed(f"{file} expired {-days:.0f} days ago", renew)
-    if days < _SOON:
-        return warning(f"{file} expires in {days:.0f} days", renew)
-    return fine(f"certificates are good for {days:.0f} days")
-
-
-def _days_left(file: str) -> float:
-    said = runner.run(["openssl", "x509", "-noout", "-enddate", "-in", file], timeout=5.0)
-    # notAfter=Nov 24 22:45:00 2026 GMT
-    month, day, clock, year, _ = said.strip().partition("=")[2].split()
-    ends = email.utils.parsedate_to_datetime(f"{day} {month} {year} {clock} +0000")
-    return (ends.timestamp() - time.time()) / 86400
-
-
 CHECKS = (
     Check("ipam", "networks and addresses come from there", _ipam),
     Check("ipam-agrees", "a container on a network that is not there does not start", _agreeing),
     Check("clock", "certificates, and everybody who compares logs, need it", _clock),
     Check("docker", "the driver has nobody to serve without it", _docker),
     Check("driver", "no container on its networks starts or stops without it", _driver),
-    Check("certificates", "on the day that they end this host is cut off", _certificates),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovn_integrate.checks import services, southbound
+from ovn_integrate.checks import certificates, services, southbound
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.driver.links import ENDPOINT
 from ovn_integrate.errors import Error
@@ -33,6 +33,7 @@ def describe(facts: Facts) -> Answer:
         "remotes": [_remote(facts, one) for one in split_remotes(now.remote or "")],
         "ipam": [_ipam(facts, url) for url in now.ipam_urls],
         "driver": _driver(),
+        "certificates": certificates.describe(facts),
         "endpoints": sum(ENDPOINT in row.external_ids for row in facts.interfaces()),
         "others": _others(facts),
     }
@@ -58,7 +59,7 @@ def _remote(facts: Facts, remote: str) -> Answer:
 
 
 def _ipam(facts: Facts, url: str) -> Answer:
-    answers = services.ipam_answers(url, facts.timeout)
+    answers = services.ipam_answers(facts, url)
     return {"url": url, "state": "answers" if answers else _SILENT}
 
 
@@ -94,6 +95,7 @@ def _problems(answer: Answer) -> list[str]:
         f"{one['remote']}: {one['state']}" for one in answer["remotes"] if one["state"] in bad
     ]
     found += [f"{one['url']}: {one['state']}" for one in answer["ipam"] if one["state"] in bad]
+    found += [f"{one['file']}: {one['state']}" for one in answer["certificates"] if one["days"] < 0]
     found += [
         f"tunnel to {one['hostname'] or one['chassis']}: {one['state']}"
         for one in answer["others"]

@@ -46,7 +46,12 @@ class App:
         with self.host(settings.TABLES) as session:
             now = settings.read(session)
         settings.require(now, settings.IPAM)
-        return Client(now.ipam_urls, timeout=self.timeout, access=keystone.access())
+        return Client(
+            now.ipam_urls,
+            timeout=self.timeout,
+            access=keystone.access(),
+            credentials=now.credentials,
+        )
 
 
 pass_app = click.make_pass_decorator(App)

@@ -1,14 +1,20 @@
-"""``central start|stop|status``."""
+"""``central start|stop|status|run|token``."""
 
 from __future__ import annotations
 
+import time
+
 import click
 
+from ovn_integrate import bringup, paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.errors import Unhealthy
+from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import central as daemon
 from ovn_integrate.host.settings import parse_addresses
+from ovn_integrate.pki import tokens, x509
+from ovn_integrate.pki.authority import Authority
 
 
 @click.group()
@@ -22,14 +28,25 @@ def central() -> None:
     metavar="ADDRESS[,ADDRESS...]",
     help="Addresses of this host on which other hosts reach the databases (ports 6641, 6642).",
 )
-def start(app: App, listen: str | None, form: str) -> None:
+@click.option("--tls", is_flag=True, help="By TLS, with certificates, and the IPAM server too.")
+@click.option("--insecure", is_flag=True, help="Let others than this host in without certificates.")
+def start(app: App, listen: str | None, tls: bool, insecure: bool, form: str) -> None:
     """Start the Northbound and Southbound databases and ovn-northd.
 
     Without --listen they answer on this host's Unix sockets, and where an earlier --listen said.
+
+    With --tls this host gets a certification authority and certificates, once; the databases and
+    the IPAM server serve with them, on the address by which this host speaks to others if none is
+    given, and nothing is left open without. ``central token`` then lets hosts in.
     """
-    addresses = parse_addresses(listen) if listen is not None else []
-    started = daemon.start(app.timeout)
-    changed = daemon.listen(addresses, app.timeout) or started
+    if tls:
+        changed = _start_secure(app, listen)
+    else:
+        addresses = parse_addresses(listen) if listen is not None else []
+        if not insecure:
+            host_addresses.refuse_open("OVN central", addresses, "--tls")
+        started = daemon.start(app.timeout)
+        changed = daemon.listen(addresses, app.timeout) or started
     answer = daemon.describe()
     output.outcome(
         changed,
@@ -43,7 +60,9 @@ def start(app: App, listen: str | None, form: str) -> None:
 @verb()
 def stop(app: App, form: str) -> None:
     """Stop them; the databases keep what they hold."""
-    stopped = daemon.stop(app.timeout)
+    # What serves by TLS was started with them.
+    served = Authority(paths.pki()).made and servers.stop("ipam", app.timeout)
+    stopped = daemon.stop(app.timeout) or served
     output.outcome(stopped, "OVN central: stopped", "OVN central: not running", form)
 
 
@@ -51,6 +70,10 @@ def stop(app: App, form: str) -> None:
 def status(app: App, form: str) -> None:
     """Show whether they run and where they listen; exit 10 when they do not run."""
     answer = daemon.describe()
+    authority = Authority(paths.pki())
+    if authority.made:
+        left = x509.read(authority.server).not_after - time.time()
+        answer["certificate"] = f"{authority.server}, good for {left / 86400:.0f} days"
     output.pairs(answer, form)
     if not answer["running"]:
         raise Unhealthy("OVN central", "is not running", "ovn-integrate central start")
@@ -71,7 +94,9 @@ def status(app: App, form: str) -> None:
     metavar="FILE|-|off",
     help="As of ipam start.",
 )
-def run(app: App, listen: str, access_log: str, form: str) -> None:
+@click.option("--tls", is_flag=True, help="By TLS, with certificates, as of central start.")
+@click.option("--insecure", is_flag=True, help="Let others than this host in without certificates.")
+def run(app: App, listen: str, access_log: str, tls: bool, insecure: bool, form: str) -> None:
     """Run all of central and the IPAM server in the foreground, as a container's first process.
 
     It says "ready:" when hosts may come, ends with all of them at SIGTERM, and ends when one of
@@ -79,12 +104,58 @@ def run(app: App, listen: str, access_log: str, form: str) -> None:
     """
     from ovn_integrate import container
 
-    container.run(listen, access_log, app.timeout, click.echo)
+    container.run(container.Wish(listen, access_log, tls, insecure, app.timeout), click.echo)
+
+
+@verb()
+@click.argument("host")
+@click.option(
+    "--expires",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="For how long it is good.",
+)
+@click.option(
+    "--address",
+    "address",
+    metavar="ADDRESS[:PORT][,...]",
+    help="Where HOST reaches the central host.  [default: where Southbound listens]",
+)
+def token(app: App, host: str, expires: float, address: str | None, form: str) -> None:
+    """Print a token with which the host of this name may join, once.
+
+    It holds the addresses of this central host, the fingerprint of its authority and a secret, of
+    which only the hash is kept here. Each central host knows its own tokens only.
+    """
+    authority = Authority(paths.pki()).require()
+    where = address.split(",") if address is not None else _reached()
+    made = tokens.offer(authority, host, where, expires * 60)
+    if not output.data({"token": made.encode(), "host": host, "expires": made.expires}, form):
+        click.echo(made.encode())
+
+
+def _start_secure(app: App, listen: str | None) -> bool:
+    hosts = parse_addresses(listen) if listen is not None else _reached()
+    wish = bringup.Wish(hosts, [], [], all_in_one=True, tls=True, timeout=app.timeout)
+    changed = False
+    for name, needed in bringup.up_central(wish):
+        click.echo(f"{name:20} {'done' if needed else 'already so'}", err=True)
+        changed = changed or needed
+    return changed
+
+
+def _reached() -> list[str]:
+    """Where central is reached by TLS; where it listens nowhere yet, this host's own address."""
+    known = daemon.listen_hosts() if daemon.running() else []
+    named = [one for one in known if one not in daemon.ANY]
+    return named or [host_addresses.default()]
 
 
 def _places(listeners: list[str]) -> str:
     return "listening on " + ", ".join(listeners) if listeners else "for this host only"
 
 
-for _verb in (start, stop, status, run):
+for _verb in (start, stop, status, run, token):
     central.add_command(_verb)

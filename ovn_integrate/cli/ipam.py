@@ -1,9 +1,11 @@
-"""``ipam start|stop|status|check``."""
+"""``ipam start|stop|status|check|token``."""
 
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +13,10 @@ import click
 from ovn_integrate import paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.token import token
 from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
-from ovn_integrate.host import settings
+from ovn_integrate.host import addresses, settings
+from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
     from ovn_integrate.ipam.findings import Finding
@@ -34,6 +38,21 @@ def ipam() -> None:
     help="Where to serve.",
 )
 @click.option("--nb", metavar="REMOTE", help="OVN Northbound.  [default: as set, else this host's]")
+@click.option("--certificate", metavar="FILE", help="Serve TLS with this certificate (PEM).")
+@click.option("--private-key", metavar="FILE", help="Its key; may be the same file.")
+@click.option(
+    "--ca-certificate",
+    metavar="FILE",
+    help="Who signs clients' certificates; a list of those revoked, 'revoked', lies beside it.",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="Take tokens too, as of ipam token.  [default with TLS: /etc/ovn-integrate/tokens.json]",
+)
+@click.option(
+    "--insecure", is_flag=True, help="Let others than this host reach it without TLS, as anybody."
+)
 @click.option(
     "--access-log",
     default="-",
@@ -43,36 +62,90 @@ def ipam() -> None:
     "standard output, which is the server's log with --detach.",
 )
 @click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
-def start(app: App, listen: str, nb: str | None, access_log: str, detach: bool, form: str) -> None:
-    """Serve the IPAM until SIGTERM, or in the background with --detach."""
+def start(app: App, listen: str, detach: bool, form: str, **options: Any) -> None:
+    """Serve the IPAM until SIGTERM, or in the background with --detach.
+
+    With a certificate, or with tokens, each client is known and may do what its role may; else
+    everybody may do everything. Files that are replaced count for the next connections.
+    """
     bind = _bind(listen)
+    files = _files(options)
+    if files is None and not options["insecure"]:
+        address = bind.rpartition(":")[0].strip("[]")
+        addresses.refuse_open("IPAM server", [address], "--certificate")
     running = servers.pid("ipam")
     if running:
         output.outcome(
             False, "", f"IPAM server: already running (pid {running})", form, pid=running
         )
         return
-    remote = nb or _northbound(app)
+    options["nb"] = options["nb"] or _northbound(app)
     if detach:
-        argv = ["--timeout", str(app.timeout), "ipam", "start", "--listen", bind, "--nb", remote]
-        argv += ["--access-log", access_log]
-        servers.start_detached(
-            "ipam", argv, lambda: servers.ask(bind, "GET", _ROOT) == 200, app.timeout
-        )
-        pid = servers.pid("ipam")
-        output.outcome(True, f"IPAM server: serving http://{bind}", "", form, pid=pid, bind=bind)
+        _detach(app, bind, options, form)
         return
     from ovn_integrate import web
+    from ovn_integrate.enrol.app import application as enrolment
     from ovn_integrate.ipam import accesslog, server
 
-    log = accesslog.open_log(access_log)
-    server.check(remote, app.timeout)
+    log = accesslog.open_log(options["access_log"])
+    served = None if files is None else web.Files(*files)
+    if served is not None:
+        web.refuse_unfit(served)
+    known = server.known(files and files[2], _tokens(options, files))
+    server.check(options["nb"], app.timeout)
     web.serve(
-        lambda: server.application(remote, log),
+        lambda: server.application(
+            options["nb"],
+            log,
+            known,
+            None if files is None else lambda inner: enrolment(inner, paths.pki()),
+        ),
         bind=bind,
         pidfile=paths.pidfile("ipam"),
         keep_alive=True,
+        tls=served,
     )
+
+
+def _detach(app: App, bind: str, options: dict[str, Any], form: str) -> None:
+    argv = ["--timeout", str(app.timeout), "ipam", "start", "--listen", bind]
+    for name, value in options.items():
+        if value:
+            argv += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+    secure = options["certificate"] is not None
+    context = _anybodys() if secure else None
+    servers.start_detached(
+        "ipam", argv, lambda: servers.ask(bind, "GET", "/", context=context) == 200, app.timeout
+    )
+    url = f"{'https' if secure else 'http'}://{bind}"
+    pid = servers.pid("ipam")
+    output.outcome(True, f"IPAM server: serving {url}", "", form, pid=pid, bind=bind)
+
+
+def _anybodys() -> ssl.SSLContext:
+    """To see whether there is an answer at all: which server it is, its pid tells."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _files(options: dict[str, Any]) -> tuple[Path, Path, Path] | None:
+    names = ("certificate", "private_key", "ca_certificate")
+    given = [options[name] for name in names if options[name]]
+    if not given:
+        return None
+    if len(given) < len(names):
+        missing = next(name for name in names if not options[name])
+        what = "go together: --certificate, --private-key and --ca-certificate"
+        raise Invalid(f"--{missing.replace('_', '-')}", f"is missing, as these {what}")
+    return Path(given[0]), Path(given[1]), Path(given[2])
+
+
+def _tokens(options: dict[str, Any], files: object) -> Path | None:
+    if options["token_file"]:
+        return Path(options["token_file"])
+    return None if files is None else paths.tokens()
 
 
 @verb()
@@ -86,15 +159,20 @@ def stop(app: App, form: str) -> None:
 def status(app: App, form: str) -> None:
     """Show whether it runs here and whether the one that is set answers; exit 10 when not."""
     with app.host(settings.TABLES) as session:
-        urls = settings.read(session).ipam_urls
-    answers = {
-        url: servers.ask(url.split("://")[1], "GET", "/v2.0/networks?limit=1") for url in urls
-    }
+        now = settings.read(session)
+    urls = now.ipam_urls
+    answers = {url: _answer(url, now.credentials) for url in urls}
     pid = servers.pid("ipam")
     shown = {url: "answers" if code == 200 else f"no ({code})" for url, code in answers.items()}
     output.pairs({"pid": pid, **shown}, form)
     if not (pid or urls) or any(code != 200 for code in answers.values()):
         raise Unhealthy("IPAM server", "does not answer", "ovn-integrate ipam start --detach")
+
+
+def _answer(url: str, mine: Credentials | None) -> int | None:
+    scheme, _, bind = url.partition("://")
+    context = mine.context() if mine is not None and scheme == "https" else None
+    return servers.ask(bind, "GET", "/v2.0/networks?limit=1", context=context)
 
 
 @verb()
@@ -159,5 +237,5 @@ def _bind(listen: str) -> str:
     return f"{settings.bracketed(str(address))}:{port}"
 
 
-for _verb in (start, stop, status, check):
+for _verb in (start, stop, status, check, token):
     ipam.add_command(_verb)

@@ -16,6 +16,7 @@ _CLI = "ovn_integrate.cli"
 
 VERBS = {
     "up": (f"{_CLI}.up:up", "Make this host an OVN chassis: all steps in one."),
+    "join": (f"{_CLI}.join:join", "Make this host a chassis of a central one, with certificates."),
     "down": (f"{_CLI}.up:down", "Undo what up did."),
     "show": (f"{_CLI}.show:show", "Show settings, bridge, controller and tunnels."),
     "status": (f"{_CLI}.status:status", "Show this chassis, its servers and tunnels."),
@@ -37,6 +38,7 @@ VERBS = {
     "central": (f"{_CLI}.central:central", "Start, stop or ask after OVN's databases here."),
     "ipam": (f"{_CLI}.ipam:ipam", "Start, stop or ask after the IPAM server."),
     "driver": (f"{_CLI}.driver:driver", "Start, stop or ask after the Docker driver."),
+    "certificates": (f"{_CLI}.certificates:certificates", "Certificates, and their renewal."),
     "network": (f"{_CLI}.network:network", "Logical networks (logical switches)."),
     "port": (f"{_CLI}.port:port", "Logical ports."),
 }

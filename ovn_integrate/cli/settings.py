@@ -13,7 +13,11 @@ from ovn_integrate.host import encap, settings
 
 @verb(name="set-ipam")
 @click.argument("addresses", metavar="ADDRESS[,ADDRESS...]")
-@click.option("--scheme", type=click.Choice(["tcp", "ssl"]), default="tcp", show_default=True)
+@click.option(
+    "--scheme",
+    type=click.Choice(["tcp", "ssl"]),
+    help="ssl asks the IPAM server by HTTPS, too.  [default: ssl on a host that joined, else tcp]",
+)
 @click.option("--nb-port", type=click.IntRange(1, 65535), default=paths.NB_PORT, show_default=True)
 @click.option("--sb-port", type=click.IntRange(1, 65535), default=paths.SB_PORT, show_default=True)
 @click.option(
@@ -23,7 +27,7 @@ from ovn_integrate.host import encap, settings
 def set_ipam(
     app: App,
     addresses: str,
-    scheme: str,
+    scheme: str | None,
     nb_port: int,
     sb_port: int,
     ipam_port: int,
@@ -32,11 +36,13 @@ def set_ipam(
 ) -> None:
     """Say where the IPAM server and OVN central are.
 
-    Writes external_ids ipam, ovn-remote (Southbound) and ovn-nb (Northbound).
+    Writes external_ids ipam, ovn-remote (Southbound) and ovn-nb (Northbound, with tcp alone).
     """
+    # A host that has a certificate is not to speak without it by mistake.
+    default = "ssl" if (paths.pki() / "host.pem").exists() else "tcp"
     wanted = settings.ipam_keys(
         settings.parse_addresses(addresses),
-        scheme=scheme,
+        scheme=scheme or default,
         nb_port=nb_port,
         sb_port=sb_port,
         ipam_port=ipam_port,

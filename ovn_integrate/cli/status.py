@@ -56,6 +56,7 @@ def _lines(answer: checks.Answer) -> list[str]:
         _branch("ovn-controller", answer["controller"], answer["controller"] == "connected"),
         _branch("driver", f"{answer['driver']}, {answer['endpoints']} endpoints", True),
     ]
+    lines += [_certificate(one) for one in answer["certificates"]]
     lines += [_served("Southbound", one["remote"], one["state"]) for one in answer["remotes"]]
     lines += [_served("IPAM server", one["url"], one["state"]) for one in answer["ipam"]]
     lines += [_tunnel(one) for one in answer["others"]]
@@ -69,6 +70,10 @@ def _served(what: str, where: str, state: str) -> str:
 def _tunnel(one: dict[str, Any]) -> str:
     words = f"{one['hostname'] or one['chassis']} {one['type']} {one['remote_ip']} {one['state']}"
     return _branch("tunnel", " ".join(words.split()), one["state"] == "up")
+
+
+def _certificate(one: dict[str, Any]) -> str:
+    return _branch("certificate", f"{one['file']} {one['state']}", one["days"] >= 0)
 
 
 def _branch(what: str, words: str, good: bool) -> str:

@@ -9,6 +9,7 @@ import click
 from ovn_integrate import bringup, paths
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, dry_run_option, verb
+from ovn_integrate.enrol import host as membership
 from ovn_integrate.errors import Invalid
 from ovn_integrate.host import addresses, bridge, encap, settings
 
@@ -20,6 +21,8 @@ from ovn_integrate.host import addresses, bridge, encap, settings
 @click.option("--datapath", type=click.Choice(bridge.DATAPATHS), default="auto", show_default=True)
 @click.option("--all-in-one", is_flag=True, help="Run the IPAM server and OVN central here too.")
 @click.option("--driver/--no-driver", default=True, show_default=True, help="The Docker driver.")
+@click.option("--tls", is_flag=True, help="With certificates; a host that joined does so anyway.")
+@click.option("--insecure", is_flag=True, help="Be central for other hosts without certificates.")
 @dry_run_option
 def up(
     app: App,
@@ -29,6 +32,8 @@ def up(
     datapath: str,
     all_in_one: bool,
     driver: bool,
+    tls: bool,
+    insecure: bool,
     dry_run: bool,
     form: str,
 ) -> None:
@@ -42,9 +47,16 @@ def up(
         datapath=datapath,
         all_in_one=all_in_one,
         driver=driver,
+        tls=tls or (membership.has_joined() and not insecure),
+        insecure=insecure,
         timeout=app.timeout,
         db=app.db or paths.host_remote(),
     )
+    run(wish, form, dry_run=dry_run)
+
+
+def run(wish: bringup.Wish, form: str, *, dry_run: bool) -> None:
+    """Do it, and print step by step what was done; with ``dry_run`` print what would be."""
     if dry_run:
         _foreseen(bringup.foresee_up(wish), form)
         return
@@ -52,7 +64,7 @@ def up(
     for name, changed in bringup.up(wish):
         steps.append({"step": name, "changed": changed})
         click.echo(f"{name:20} {'done' if changed else 'already so'}", err=True)
-    for text in encap.warnings(types):
+    for text in encap.warnings(wish.encap_types):
         output.warn(text)
     changed = any(step["changed"] for step in steps)
     output.outcome(changed, "this host is up", "this host was up already", form, steps=steps)

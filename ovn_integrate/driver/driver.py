@@ -288,8 +288,11 @@ class Driver:
         now = self._links.settings()
         settings.require(now, settings.IPAM)
         with self._connecting:
-            if self._neutron.urls != now.ipam_urls:
-                self._neutron = Client(now.ipam_urls, access=keystone.access())
+            known = self._neutron
+            if (known.urls, known.credentials) != (now.ipam_urls, now.credentials):
+                self._neutron = Client(
+                    now.ipam_urls, access=keystone.access(), credentials=now.credentials
+                )
             return self._neutron.within(_NEUTRON if seconds is None else seconds)
 
     def _host(self) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import http.client
 import select
+import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 
 CONNECT = 1.0
 """Seconds for a connection to one server of several."""
@@ -58,24 +60,62 @@ class Watched(HTTPConnection):
 
     def getresponse(self, *args: Any, **options: Any) -> Any:
         """:raises Silent: the server takes connections and answers nothing."""
-        self._watch()
+        _watch(self, secure=False)
         return super().getresponse(*args, **options)
 
-    def _watch(self) -> None:
-        begin = time.monotonic()
-        while not select.select([self.sock], [], [], _PATIENCE)[0]:
-            if isinstance(self.timeout, (int, float)) and time.monotonic() - begin >= self.timeout:
-                raise TimeoutError("timed out")
-            if not _alive(self.host, self.port):
-                raise Silent(f"no sign of life for {time.monotonic() - begin:.1f} s")
+
+class WatchedSecure(HTTPSConnection):
+    """The same by TLS.
+
+    What becomes readable is the answer, as long as the server gives no tickets for sessions, which
+    come without being asked for after TLS 1.3's handshake. The IPAM server gives none; with others
+    a frozen one is noticed later.
+    """
+
+    def connect(self) -> None:
+        """A frozen server takes connections and shakes no hands: nothing was asked of it then.
+
+        :raises ConnectTimeoutError: urllib3 itself says that it did not answer a request.
+        """
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"no handshake: {error}") from None
+
+    def getresponse(self, *args: Any, **options: Any) -> Any:
+        """:raises Silent: the server takes connections and answers nothing."""
+        _watch(self, secure=True)
+        return super().getresponse(*args, **options)
 
 
 class WatchedPool(HTTPConnectionPool):
     ConnectionCls = Watched
 
 
-def _alive(host: str, port: int | None) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=_ALIVE)
+class WatchedSecurePool(HTTPSConnectionPool):
+    ConnectionCls = WatchedSecure
+
+
+def _watch(connection: HTTPConnection, *, secure: bool) -> None:
+    begin, timeout = time.monotonic(), connection.timeout
+    while not select.select([connection.sock], [], [], _PATIENCE)[0]:
+        if isinstance(timeout, (int, float)) and time.monotonic() - begin >= timeout:
+            raise TimeoutError("timed out")
+        if not _alive(connection.host, connection.port, secure):
+            raise Silent(f"no sign of life for {time.monotonic() - begin:.1f} s")
+
+
+def _alive(host: str, port: int | None, secure: bool) -> bool:
+    if secure:
+        # Whether anybody is there at all: nothing is told, and what is said counts for nothing.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=_ALIVE, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=_ALIVE)
     try:
         connection.request("GET", "/", headers={"Connection": "close"})
         connection.getresponse()

@@ -229,7 +229,9 @@ def on_this_host(remote: str, timeout: float) -> Iterator[Collector]:
     try:
         now = links.settings()
         settings.require(now, settings.IPAM)
-        client = Client(now.ipam_urls, timeout=timeout, access=keystone.access())
+        client = Client(
+            now.ipam_urls, timeout=timeout, access=keystone.access(), credentials=now.credentials
+        )
         yield Collector(
             links,
             Networks(),

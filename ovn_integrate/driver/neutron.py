@@ -22,6 +22,7 @@ from ovn_integrate import errors
 from ovn_integrate.driver import failover
 from ovn_integrate.driver.keystone import Access
 from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
+from ovn_integrate.host.credentials import Credentials
 
 Resource = dict[str, Any]
 
@@ -58,20 +59,29 @@ class Client:
     :param urls: base URLs (``http://192.0.2.1:9696``), tried in this order.
     :param timeout: seconds for one answer.
     :param access: of a Neutron that wants to know who asks; it may know another base URL.
+    :param credentials: shown to servers of HTTPS, which are trusted by them: those of this host.
+        A Neutron with a Keystone has authorities of its own.
     """
 
     def __init__(
-        self, urls: Sequence[str], *, timeout: float = TIMEOUT, access: Access | None = None
+        self,
+        urls: Sequence[str],
+        *,
+        timeout: float = TIMEOUT,
+        access: Access | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.urls = tuple(url.rstrip("/") for url in urls)
+        self.credentials = credentials
         self._access = access
         self.timeout = timeout
         self._deadline = float("inf")
         self._meanwhile: Callable[[], None] | None = None
         self._order = failover.Order(self.urls)
         verify = True if access is None else access.verify
-        self._session = _session(HTTPAdapter, verify)
-        self._watched = _session(_WatchingAdapter, verify)
+        mine = credentials if access is None else None
+        self._session = _session(HTTPAdapter, verify, mine)
+        self._watched = _session(_WatchingAdapter, verify, mine)
 
     def within(self, seconds: float) -> Client:
         """The same client with another deadline, over all its calls from now on together."""
@@ -284,15 +294,20 @@ class _WatchingAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {
             **self.poolmanager.pool_classes_by_scheme,
             "http": failover.WatchedPool,
+            "https": failover.WatchedSecurePool,
         }
 
 
-def _session(adapter: type[HTTPAdapter], verify: bool | str) -> requests.Session:
+def _session(
+    adapter: type[HTTPAdapter], verify: bool | str, mine: Credentials | None
+) -> requests.Session:
     session = requests.Session()
     # Reading .netrc and the proxy settings for each request costs more than the request, and
     # a proxy for the web is not the way to the IPAM server.
     session.trust_env = False
     session.verify = verify
+    if mine is not None:
+        session.verify, session.cert = mine.ca_cert, (mine.certificate, mine.private_key)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter(pool_maxsize=_CONNECTIONS))
     return session

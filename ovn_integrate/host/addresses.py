@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Iterable
 
@@ -24,6 +25,23 @@ def refuse_foreign(what: str, wanted: Iterable[str], hint: str = "") -> None:
             known = ", ".join(f"{ip} ({link})" for ip, link in here.items())
             raise Invalid(
                 f"{what} {address}", "is on no interface of this host", f"one of: {known}{hint}"
+            )
+
+
+def refuse_open(what: str, wanted: Iterable[str], hint: str) -> None:
+    """Refuse to serve without credentials where others than this host reach it.
+
+    :param what: what would be served.
+    :param wanted: the addresses to listen on.
+    :param hint: what serves it with credentials.
+    :raises Invalid: one of them is not of ``lo``.
+    """
+    for address in wanted:
+        if not ipaddress.ip_address(address).is_loopback:
+            raise Invalid(
+                f"{what} on {address}",
+                "would let anybody who reaches it change the network",
+                f"{hint}; or --insecure, where everybody on that network is trusted",
             )
 
 

@@ -10,6 +10,7 @@ from ovn_integrate.host import settings, vswitch
 from ovn_integrate.ovsdb import Change, Session
 
 TABLES = {
+    **vswitch.TABLES,
     settings.ROOT: [*vswitch.TABLES[settings.ROOT], "bridges", "datapath_types"],
     "Bridge": ["name", "ports", "fail_mode", "datapath_type", "other_config", "external_ids"],
     "Port": ["name", "interfaces", "external_ids"],

@@ -13,6 +13,14 @@ from ovn_integrate.ovsdb import NB, SB, Change, Session
 
 _UNITS = ("ovn-central", "ovn-northd")
 
+ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""The names of all addresses, and for each an address by which it is reached from here."""
+
+_CLEAR, _SECURED = "ptcp:", "pssl:"
+_ROLE = "ovn-controller"
+
+_CHASSIS = {"Chassis_Private": ["name"], "Chassis": ["name"]}
+
 _CONSOLE = "-vconsole:warn -vsyslog:off -vfile:off"
 
 _DATABASES = (
@@ -36,20 +44,23 @@ def complete() -> bool:
     return all(_answers(name, table, remote(), rows=1) for name, table, remote, _ in _DATABASES)
 
 
-def database_commands(listen: str) -> dict[str, list[str]]:
+def database_commands(listen: str | None) -> dict[str, list[str]]:
     """The commands that run the two databases in the foreground, each by its name.
 
     They make the database where there is none and convert an older one, and reach their end as
     ovsdb-server itself (``ovn-ctl(8)``, ``run_nb_ovsdb``). What the servers have to say goes to
     standard error.
 
-    :param listen: the address for the usual ports; it is not remembered over a restart.
+    :param listen: the address for the usual ports, without TLS; it is not remembered over a
+        restart. None for those only that the databases remember.
     """
+    way = ["create-insecure-remote=no"]
+    if listen is not None:
+        way = ["create-insecure-remote=yes", f"addr={listen}"]
     return {
         f"OVN {side}": [
             str(paths.OVN_SCRIPTS / "ovn-ctl"),
-            f"--db-{key}-create-insecure-remote=yes",
-            f"--db-{key}-addr={listen}",
+            *(f"--db-{key}-{one}" for one in way),
             f"--ovn-{key}-log={_CONSOLE}",
             f"run_{key}_ovsdb",
         ]
@@ -83,28 +94,31 @@ def start(timeout: float) -> bool:
     return True
 
 
-def listen(hosts: Iterable[str], timeout: float) -> bool:
+def listen(hosts: Iterable[str], timeout: float, *, tls: bool = False) -> bool:
     """Have both databases listen on these addresses of this host, besides those they listen on.
 
+    :param hosts: ``0.0.0.0`` and ``::`` are all of them.
+    :param tls: by TLS, and no longer in the clear anywhere; see :mod:`ovn_integrate.host.secure`.
     :returns: whether anything had to change. The databases remember it over a restart.
     :raises Invalid: an address is on no interface of this host.
     :raises CommandFailed: another server has the port.
     """
     wanted = list(hosts)
-    addresses.refuse_foreign("listen address", wanted)
-    changed = [_set_listeners(*one, timeout, add=wanted) for one in _DATABASES if wanted]
-    prove(wanted, timeout)
+    addresses.refuse_foreign("listen address", [one for one in wanted if one not in ANY])
+    changed = [_set_listeners(*one, timeout, add=wanted, tls=tls) for one in _DATABASES if wanted]
+    prove([ANY.get(one, one) for one in wanted], timeout, tls=tls)
     return any(changed)
 
 
-def prove(hosts: Iterable[str], timeout: float) -> None:
+def prove(hosts: Iterable[str], timeout: float, *, tls: bool = False) -> None:
     """See that both databases are what answers at these addresses, at the usual ports.
 
     :raises CommandFailed: another server has the port.
     """
+    scheme = "ssl" if tls else "tcp"
     for host in hosts:
         for name, table, _, port in _DATABASES:
-            _prove(name, table, port, host, timeout)
+            _prove(name, table, f"{scheme}:{bracketed(host)}:{port}", timeout)
 
 
 def unlisten(hosts: Iterable[str], timeout: float) -> bool:
@@ -113,10 +127,39 @@ def unlisten(hosts: Iterable[str], timeout: float) -> bool:
     return any(changed)
 
 
-def listens(hosts: Iterable[str]) -> bool:
-    """Whether central runs and listens on these addresses, at the usual ports."""
-    wanted = {_target(port, host) for host in hosts for _, _, _, port in _DATABASES}
-    return wanted <= set(describe()["listeners"])
+def listens(hosts: Iterable[str], *, tls: bool = False) -> bool:
+    """Whether central runs and listens on these addresses, at the usual ports.
+
+    :param tls: by TLS, and nowhere in the clear.
+    """
+    wanted = {_target(port, host, tls) for host in hosts for _, _, _, port in _DATABASES}
+    found = set(describe()["listeners"])
+    return wanted <= found and not (tls and any(one.startswith(_CLEAR) for one in found))
+
+
+def listen_hosts() -> list[str]:
+    """The addresses where Southbound listens by TLS, without brackets."""
+    start = f"{_SECURED}{paths.SB_PORT}:"
+    found = [one for one in describe()["listeners"] if one.startswith(start)]
+    return [one.removeprefix(start).strip("[]") for one in found]
+
+
+def delete_chassis(name: str, timeout: float) -> bool:
+    """Have Southbound forget a chassis, as ``ovn-sbctl chassis-del`` does; whether it knew it.
+
+    One that still runs comes back by itself.
+    """
+    if not running():
+        return False
+
+    def change(draft: Change) -> None:
+        for table in _CHASSIS:
+            row = draft.find(table, name=name)
+            if row is not None:
+                draft.delete(row)
+
+    with Session.open(paths.sb_remote(), SB, _CHASSIS, timeout=timeout) as session:
+        return session.transact(change, f"chassis {name}").changed
 
 
 def stop(timeout: float) -> bool:
@@ -151,26 +194,38 @@ def _set_listeners(
     *,
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
+    tls: bool = False,
 ) -> bool:
-    adding = [_target(port, host) for host in add]
-    removing = {_target(port, host) for host in remove}
+    adding = [_target(port, host, tls) for host in add]
+    # One port takes one of both ways.
+    removing = {_target(port, host, not tls) for host in add}
+    removing |= {_target(port, host, way) for host in remove for way in (True, False)}
+    # A chassis may write what is its own only (ovn-sb(5), RBAC); Northbound has no roles.
+    role = {"role": _ROLE} if tls and name == SB else {}
+
+    def unwanted(target: str) -> bool:
+        return target in removing or (tls and target.startswith(_CLEAR))
 
     def change(draft: Change) -> None:
         root = next(iter(draft.rows(table)))
-        kept = [row for row in root.connections if row.target not in removing]
+        kept = [row for row in root.connections if not unwanted(row.target)]
+        for row in kept:
+            if row.target in adding:
+                draft.set(row, **role)
         have = {row.target for row in kept}
         missing = [one for one in adding if one not in have]
         if missing or len(kept) != len(root.connections):
             made = [draft.insert("Connection", target=one) for one in missing]
+            for row in made:
+                draft.set(row, **role)
             draft.set(root, connections=[*kept, *made])
 
     with Session.open(remote(), name, _tables(table), timeout=timeout) as session:
         return session.transact(change, "central listeners").changed
 
 
-def _prove(name: str, table: str, port: int, host: str, timeout: float) -> None:
+def _prove(name: str, table: str, remote: str, timeout: float) -> None:
     """An ovsdb-server that cannot bind a port only logs it, and another one may answer there."""
-    remote = f"tcp:{bracketed(host)}:{port}"
     local = next(one() for _, where, one, _ in _DATABASES if where == table)
     if _identity(name, table, remote, timeout) != _identity(name, table, local, timeout):
         raise CommandFailed(remote, "another database server has this port", "stop that one")
@@ -183,8 +238,8 @@ def _identity(name: str, table: str, remote: str, timeout: float) -> Any:
         return next((row.uuid for row in session.rows(table)), None)
 
 
-def _target(port: int, host: str) -> str:
-    return f"ptcp:{port}:{bracketed(host)}"
+def _target(port: int, host: str, tls: bool) -> str:
+    return f"{_SECURED if tls else _CLEAR}{port}:{bracketed(host)}"
 
 
 def _answers(name: str, table: str, remote: str, rows: int = 0) -> bool:
@@ -196,4 +251,4 @@ def _answers(name: str, table: str, remote: str, rows: int = 0) -> bool:
 
 
 def _tables(table: str) -> dict[str, list[str]]:
-    return {table: ["connections"], "Connection": ["target"]}
+    return {table: ["connections"], "Connection": ["target", "role"]}

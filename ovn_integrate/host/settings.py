@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ovn_integrate import paths
+from ovn_integrate import ovsdb, paths
 from ovn_integrate.errors import Invalid, NotConfigured
+from ovn_integrate.host import credentials
+from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.ovsdb import Session
 
 ROOT = "Open_vSwitch"
-TABLES = {ROOT: ["external_ids", "ovs_version", "iface_types"]}
+TABLES = {
+    ROOT: ["external_ids", "ovs_version", "iface_types", "ssl"],
+    credentials.TABLE: credentials.COLUMNS,
+}
 
 IPAM = "ipam"
 REMOTE = "ovn-remote"
@@ -51,6 +56,7 @@ class Settings:
     encap_types: tuple[str, ...]
     encap_ips: tuple[str, ...]
     bridge: str = INTEGRATION_BRIDGE
+    credentials: Credentials | None = None
 
     @property
     def ipam_urls(self) -> tuple[str, ...]:
@@ -75,8 +81,14 @@ def root(session: Any) -> Any:
 
 
 def read(session: Session) -> Settings:
-    """The settings, a key with this chassis' name behind it (``KEY-CHASSIS``) going first."""
+    """The settings, a key with this chassis' name behind it (``KEY-CHASSIS``) going first.
+
+    Connections by TLS to databases show the host's certificate from now on, as of ovn-controller's.
+    """
     keys: dict[str, str] = root(session).external_ids
+    own = credentials.of(root(session))
+    if own is not None:
+        ovsdb.present(own.private_key, own.certificate, own.ca_cert)
     return Settings(
         system_id=keys.get(SYSTEM_ID),
         ipam=_list(keys.get(IPAM)),
@@ -85,6 +97,7 @@ def read(session: Session) -> Settings:
         encap_types=_list(value(keys, ENCAP_TYPE)),
         encap_ips=_list(value(keys, TEP)),
         bridge=value(keys, BRIDGE) or INTEGRATION_BRIDGE,
+        credentials=own,
     )
 
 
@@ -111,8 +124,18 @@ def ipam_keys(
     sb_port: int = paths.SB_PORT,
     ipam_port: int = paths.IPAM_PORT,
 ) -> dict[str, str | None]:
-    """The keys that name the central host or hosts: IPAM server, Southbound, Northbound."""
+    """The keys that name the central host or hosts: IPAM server, Southbound, Northbound.
+
+    :param scheme: with ``ssl`` the IPAM server is asked by HTTPS, and Northbound not at all: who is
+        let in there owns the network.
+    """
     hosts = [bracketed(one) for one in addresses]
+    if scheme == "ssl":
+        return {
+            IPAM: ",".join(f"https://{host}:{ipam_port}" for host in hosts),
+            REMOTE: ",".join(f"{scheme}:{host}:{sb_port}" for host in hosts),
+            NORTHBOUND: None,
+        }
     plain = ipam_port == paths.IPAM_PORT
     return {
         IPAM: ",".join(host.strip("[]") if plain else f"{host}:{ipam_port}" for host in hosts),
@@ -176,6 +199,12 @@ def ipam_url(server: str) -> str:
         return f"http://{bracketed(str(ipaddress.ip_address(server)))}:{paths.IPAM_PORT}"
     except ValueError:
         return f"http://{server}"
+
+
+def endpoint(server: str) -> tuple[str, int]:
+    """The host, without brackets, and the port of an IPAM server that is given like that."""
+    url = urlsplit(ipam_url(server))
+    return url.hostname or "", url.port or paths.IPAM_PORT
 
 
 def bracketed(address: str) -> str:

@@ -13,7 +13,10 @@ from ovn_integrate.ovsdb import HOST, Change, Session, get_schema
 
 T = TypeVar("T")
 
-TABLES = {settings.ROOT: [*settings.TABLES[settings.ROOT], "next_cfg", "cur_cfg"]}
+TABLES = {
+    **settings.TABLES,
+    settings.ROOT: [*settings.TABLES[settings.ROOT], "next_cfg", "cur_cfg"],
+}
 
 _UNITS = ("openvswitch-switch", "openvswitch")
 _DATABASE_UNITS = ("ovsdb-server",)

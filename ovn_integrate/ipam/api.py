@@ -1,13 +1,15 @@
 """Neutron's v2.0 API over HTTP.
 
 Reference: https://docs.openstack.org/api-ref/network/v2/ and the recorded answers of Neutron 29.
-``X-Auth-Token`` is not looked at: everybody is admin, as with ``auth_strategy = noauth``.
+Who asks is known before (see ``identity``), or everybody is admin, as with ``auth_strategy =
+noauth``.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import select
 import socket
 import uuid
 from collections.abc import Callable, Iterable
@@ -19,10 +21,11 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam import bodies, convert, documents, query
+from ovn_integrate.ipam import bodies, convert, documents, openapi, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
 from ovn_integrate.ipam.draft import Request
 from ovn_integrate.ipam.faults import HTTPNotFound, InvalidInput
+from ovn_integrate.ipam.identity import IDENTITY
 from ovn_integrate.ipam.service import Service
 
 log = logging.getLogger(__name__)
@@ -35,13 +38,17 @@ _BUG = "Request Failed: internal server error while processing your request."
 _JSON = ("application/json", "text/json")
 
 
+LARGEST = 1 << 20
+"""Bytes of a body."""
+
 App = Flask
 
 
 def create_app(service: Service) -> App:
     """The WSGI application on a service."""
-    app = App(__name__)
+    app = App(__name__, static_folder=None)
     app.url_map.strict_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST
     app.wsgi_app = _Paths(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.before_request(_check_request)
     _add_documents(app)
@@ -70,7 +77,11 @@ class _Members:
     """The handlers of collections, their members and the members' tags."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        self._shared = service
+
+    @property
+    def _service(self) -> Service:
+        return _asked(self._shared)
 
     def add_to(self, app: Flask) -> None:
         names = ",".join(f"'{name}'" for name in RESOURCES)  # quoted for their hyphens
@@ -171,7 +182,11 @@ class _Forwardings:
     """The handlers of port forwardings, which stand under their floating IP."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        self._shared = service
+
+    @property
+    def _service(self) -> Service:
+        return _asked(self._shared)
 
     def add_to(self, app: Flask) -> None:
         collection = "/v2.0/floatingips/<floating_id>/port_forwardings"
@@ -219,6 +234,10 @@ class _Forwardings:
         return _nothing()
 
 
+def _asked(service: Service) -> Service:
+    return service.asked_by(request.environ.get(IDENTITY))
+
+
 def _request() -> Request | None:
     """Which creation it is, where its client may send it to several servers.
 
@@ -232,14 +251,12 @@ def _request() -> Request | None:
 
 
 def _hung_up(connection: socket.socket | None) -> bool:
-    if connection is None:
-        return False
-    try:
-        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    if connection is None or connection.fileno() < 0:
+        return connection is not None
+    # Not by reading: over TLS what there is to read is no word of whether more will come.
+    ends = select.poll()
+    ends.register(connection, select.POLLRDHUP)
+    return bool(ends.poll(0))
 
 
 def _add_documents(app: Flask) -> None:
@@ -251,6 +268,12 @@ def _add_documents(app: Flask) -> None:
     app.add_url_rule("/v2.0", "unslashed", _unslashed, strict_slashes=True)
     app.add_url_rule("/v2.0/extensions", "extensions", lambda: _answer(documents.extensions()))
     app.add_url_rule("/v2.0/extensions/<alias>", "extension", _extension)
+    app.add_url_rule("/openapi.json", "openapi", lambda: _answer(_openapi(app)))
+
+
+def _openapi(app: Flask) -> dict[str, Any]:
+    rules = app.url_map.iter_rules()
+    return openapi.document((one.rule, one.methods or ()) for one in rules)
 
 
 def _unslashed() -> Response:
@@ -292,6 +315,12 @@ def _http_fault(error: HTTPException) -> Response:
 def _bug(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path)
     return _document("HTTPInternalServerError", _BUG, 500)
+
+
+def unauthorized(error: Error) -> tuple[str, bytes]:
+    """The answer to nobody that is known: its type and its body."""
+    said = {"type": type(error).__name__, "message": str(error), "detail": ""}
+    return "application/json", json.dumps({"NeutronError": said}).encode()
 
 
 def _document(kind: str, message: str, status: int) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -283,12 +284,34 @@ def decode(body: bytes) -> dict[str, Any]:
     :raises HTTPBadRequest: it is not JSON, or not an object.
     """
     try:
-        found = json.loads(body) if body else {}
-    except ValueError:
+        found = json.loads(body, parse_constant=_no_number) if body else {}
+        if _UNSTORABLE.search(body):
+            _refuse_unstorable(found)
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise HTTPBadRequest(reason="Body contains invalid data")
     return found
+
+
+# NUL and what is half a character: OVSDB takes neither (RFC 7047 is of UTF-8, ovsdb-server ends a
+# connection over a NUL). The second is also half of what a whole one may be written as.
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def _refuse_unstorable(value: Any) -> None:
+    """:raises ValueError: a text in it cannot be stored."""
+    if isinstance(value, str) and not convert.storable(value):
+        raise ValueError
+    for one in value if isinstance(value, list) else ():
+        _refuse_unstorable(one)
+    for key, one in value.items() if isinstance(value, dict) else ():
+        _refuse_unstorable(key)
+        _refuse_unstorable(one)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
 
 
 def creations(resource: Resource, body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:

@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Address
@@ -34,6 +34,14 @@ _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 _LARGEST = 2**31 - 1
 _LONGEST_TAG = 255
+
+
+def storable(text: str) -> bool:
+    """Whether a text can stand in a database."""
+    try:
+        return "\0" not in text and bool(text.encode() or True)
+    except UnicodeEncodeError:
+        return False
 
 
 def text(longest: int) -> Convert:
@@ -77,7 +85,7 @@ def number(name: str, value: Any) -> int:
     """A number that is not negative."""
     try:
         found = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInput(reason=f"'{value}' is not an integer") from None
     if found < 0:
         raise invalid(name, f"'{value}' should be non-negative.")
@@ -227,13 +235,13 @@ def pairs(name: str, value: Any) -> list[tuple[str, str | None]]:
     """allowed-address-pairs: an address or a block of them, and a MAC or None for the port's."""
     if value is not None and not isinstance(value, list):
         raise HTTPBadRequest(reason="Allowed address pairs must be a list.")
-    found: list[tuple[str, str | None]] = []
+    found: dict[tuple[str, str | None], None] = {}
     for entry in value or ():
         pair = _pair(entry)
         if pair in found:
             raise DuplicateAddressPairInRequest(mac=pair[1], ip=pair[0])
-        found.append(pair)
-    return found
+        found[pair] = None
+    return list(found)
 
 
 def _pair(entry: Any) -> tuple[str, str | None]:
@@ -255,9 +263,9 @@ def _pair(entry: Any) -> tuple[str, str | None]:
 
 def identities(name: str, value: Any) -> list[str]:
     found = [identity(name, one) for one in _items(name, value)]
-    for one in found:
-        if found.count(one) > 1:
-            raise invalid(name, f"Duplicate items in the list: '{one}'.")
+    twice = min(_again(found), default=None)
+    if twice is not None:
+        raise invalid(name, f"Duplicate items in the list: '{found[twice[0]]}'.")
     return found
 
 
@@ -276,9 +284,9 @@ def tags_set(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise InvalidInput(reason=f"'{value}' is not a list")
     found = [tag_put(one) for one in value]
-    for one in found:
-        if found.count(one) > 1:
-            raise InvalidInput(reason=f"Duplicate items in the list: '{one}'")
+    twice = min(_again(found), default=None)
+    if twice is not None:
+        raise InvalidInput(reason=f"Duplicate items in the list: '{found[twice[0]]}'")
     return tuple(found)
 
 
@@ -298,6 +306,8 @@ def tag(value: Any) -> str:
         raise invalid("tags", f"'{value}' must have 1 to {_LONGEST_TAG} characters.")
     if len(value) > _LONGEST_TAG:
         raise invalid("tags", f"'{value}' exceeds maximum length of {_LONGEST_TAG}.")
+    if not storable(value):  # one of a path has not been looked at yet
+        raise invalid("tags", "it has a character that cannot be stored.")
     return value
 
 
@@ -342,7 +352,17 @@ def _entries(name: str, value: Any, known: set[str], needed: set[str]) -> Iterab
 
 def _apart(name: str, values: list[Any], what: str, said: list[Any]) -> list[Any]:
     """:param said: the values as the request has them, for the message."""
-    for place, one in enumerate(values):
-        if one in values[:place]:
-            raise invalid(name, f"Duplicate {what} '{said[place]}'.")
+    twice = next(_again(values), None)
+    if twice is not None:
+        raise invalid(name, f"Duplicate {what} '{said[twice[1]]}'.")
     return values
+
+
+def _again(values: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
+    """The places of values that are there again: of the first, and of this one. By a table, as a
+    list may be as long as a body."""
+    seen: dict[Hashable, int] = {}
+    for place, one in enumerate(values):
+        before = seen.setdefault(one, place)
+        if before != place:
+            yield before, place

@@ -358,6 +358,15 @@ class FloatingIPPortAlreadyAssociated(Worded, errors.Conflict):
     )
 
 
+class Unauthorized(Worded, errors.NotPermitted):
+    words = "{reason}"
+
+
+class PolicyNotAuthorized(Worded, errors.NotPermitted):
+    # Neutron's text ends with "by policy"; which one, its clients need not know.
+    words = "{action} is disallowed by policy: {reason}"
+
+
 class ServiceUnavailable(Worded, errors.DatabaseUnavailable):
     words = "{reason}"
 

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from ovn_integrate.errors import NotFound
 from ovn_integrate.ipam import (
     floatingips,
     networks,
+    permit,
     portforwardings,
     ports,
     query,
     routers,
+    search,
     security_groups,
     security_rules,
     subnetpools,
     subnets,
 )
-from ovn_integrate.ipam.bodies import Resource
+from ovn_integrate.ipam.bodies import RESOURCES, Resource
 from ovn_integrate.ipam.draft import Draft, Request
 from ovn_integrate.ipam.faults import (
     FloatingIPNotFound,
     NetworkNotFound,
+    PolicyNotAuthorized,
     PortForwardingNotFound,
     PortNotFound,
     RouterNotFound,
@@ -34,7 +39,7 @@ from ovn_integrate.ipam.faults import (
     TagNotFound,
     Worded,
 )
-from ovn_integrate.ipam.index import KEYED, Index
+from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.networks import now
@@ -76,10 +81,17 @@ class Service:
     """The verbs of the API on a store.
 
     Every method raises the errors of ``faults``, and DatabaseUnavailable when NB is away.
+
+    :param who: for whom; None where everybody may do everything.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, who: permit.Identity | None = None) -> None:
         self._store = store
+        self._who = who
+
+    def asked_by(self, who: permit.Identity | None) -> Service:
+        """The same for somebody."""
+        return self if who is None else Service(self._store, who)
 
     def create(
         self,
@@ -94,6 +106,8 @@ class Service:
         rules = _RULES[resource.kind]
 
         def plan(draft: Draft) -> list[Body]:
+            for attributes in wanted:
+                self._permit(draft, permit.CREATE, resource.kind, None, attributes)
             made = [draft.made(resource.kind, number) for number in range(len(wanted))]
             things = [one for one in made if one is not None] or [
                 rules.create(draft, attributes) for attributes in wanted
@@ -104,26 +118,39 @@ class Service:
 
     def update(self, resource: Resource, id: str, attributes: Mapping[str, Any]) -> Body:
         rules = _RULES[resource.kind]
-        return self._store.change(
-            lambda draft: _drafted(rules.update(draft, id, attributes), draft),
-            f"update {resource.name}",
-        )
+
+        def plan(draft: Draft) -> Body:
+            self._permit(draft, permit.UPDATE, resource.kind, id, attributes)
+            return _drafted(rules.update(draft, id, attributes), draft)
+
+        return self._store.change(plan, f"update {resource.name}")
 
     def connect(self, router_id: str, wish: routers.Interface) -> Body:
         """Give a router an interface."""
-        return self._store.change(
-            lambda draft: routers.connect(draft, router_id, wish), "add router interface"
-        )
+
+        def plan(draft: Draft) -> Body:
+            self._permit(draft, permit.CONNECT, Router, router_id, _interface(draft, wish))
+            return routers.connect(draft, router_id, wish)
+
+        return self._store.change(plan, "add router interface")
 
     def disconnect(self, router_id: str, wish: routers.Interface) -> Body:
         """Take an interface from a router."""
-        plan = _Removal(lambda draft: routers.disconnect(draft, router_id, wish))
-        return self._store.change(plan, "remove router interface")
+
+        def plan(draft: Draft) -> Body:
+            self._permit(draft, permit.DISCONNECT, Router, router_id)
+            return routers.disconnect(draft, router_id, wish)
+
+        return self._store.change(_Removal(plan), "remove router interface")
 
     def delete(self, resource: Resource, id: str) -> None:
         rules = _RULES[resource.kind]
-        plan = _Removal(lambda draft: rules.delete(draft, id))
-        self._store.change(plan, f"delete {resource.name}")
+
+        def plan(draft: Draft) -> None:
+            self._permit(draft, permit.DELETE, resource.kind, id)
+            rules.delete(draft, id)
+
+        self._store.change(_Removal(plan), f"delete {resource.name}")
 
     def show(self, resource: Resource, id: str) -> Body:
         return self._store.read(lambda index: _shown(_named(resource, index, id), index))
@@ -145,7 +172,7 @@ class Service:
         """The bodies of a page, made as they are taken, and the things that they are of."""
 
         def question(index: Index) -> tuple[list[Thing], _Around]:
-            page = _page(resource, index, asked)
+            page = search.page(resource, index, asked, partial(_missing, resource))
             return page, _Around(page, index)
 
         # Nobody else has to wait while the bodies are made: things do not change.
@@ -174,8 +201,11 @@ class Service:
                 raise TagNotFound(tag=tag)
             return tuple(one for one in tags if one != tag)
 
-        plan = _Removal(lambda draft: _retagged(resource, draft, id, without))
-        self._store.change(plan, f"tag {resource.name}")
+        def plan(draft: Draft) -> list[str]:
+            self._permit(draft, permit.TAG, resource.kind, id)
+            return _retagged(resource, draft, id, without)
+
+        self._store.change(_Removal(plan), f"tag {resource.name}")
 
     def _retag(
         self,
@@ -183,9 +213,45 @@ class Service:
         id: str,
         retag: Callable[[tuple[str, ...]], tuple[str, ...]],
     ) -> list[str]:
-        return self._store.change(
-            lambda draft: _retagged(resource, draft, id, retag), f"tag {resource.name}"
-        )
+        def plan(draft: Draft) -> list[str]:
+            self._permit(draft, permit.TAG, resource.kind, id)
+            return _retagged(resource, draft, id, retag)
+
+        return self._store.change(plan, f"tag {resource.name}")
+
+    def _permit(
+        self,
+        draft: Draft,
+        what: str,
+        kind: type,
+        id: str | None,
+        wanted: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """In the transaction that does it, so that it is true of what is changed.
+
+        :raises PolicyNotAuthorized:
+        """
+        if self._who is None:
+            return
+        current: Any = None if id is None else draft.get(kind, id)
+        if id is not None and current is None:
+            return  # what there is not, the rules tell
+        why = permit.refusal(self._who, permit.Act(what, kind, wanted, current), draft.get)
+        if why is not None:
+            raise PolicyNotAuthorized(action=f"rule:{what}_{_called(kind)}", reason=why)
+
+
+def _called(kind: type) -> str:
+    return next((one.name for one in RESOURCES.values() if one.kind is kind), "port_forwarding")
+
+
+def _interface(draft: Draft, wish: routers.Interface) -> dict[str, Any]:
+    """The subnet that an interface is, or shall be, on."""
+    subnet_id = wish.subnet_id
+    if wish.port_id is not None and (port := draft.get(Port, wish.port_id)) is not None:
+        on = [one.id for one in draft.subnets_of(port.network_id)]
+        subnet_id = subnet_id or next(iter(on), None)
+    return {"subnet_id": subnet_id}
 
 
 class _Removal(Generic[T]):
@@ -205,6 +271,10 @@ class _Removal(Generic[T]):
         return self._planned[-1]
 
 
+def _missing(resource: Resource, id: str) -> Worded:
+    return _MISSING[resource.kind](id=id)
+
+
 def _retagged(
     resource: Resource,
     draft: Draft,
@@ -222,14 +292,14 @@ def _retagged(
 def _in_draft(resource: Resource, draft: Draft, id: str) -> Thing:
     thing = draft.get(resource.kind, id)
     if thing is None:
-        raise _MISSING[resource.kind](id=id)
+        raise _missing(resource, id)
     return thing
 
 
 def _named(resource: Resource, index: Index, id: str) -> Thing:
     thing: Thing | None = index.table(resource.kind).get(id)
     if thing is None:
-        raise _MISSING[resource.kind](id=id)
+        raise _missing(resource, id)
     return thing
 
 
@@ -296,84 +366,3 @@ def _body(
     if not isinstance(thing, Port):
         return thing.body()
     return thing.body(subnets_of(thing.network_id) if thing.addresses else ())
-
-
-def _page(resource: Resource, index: Index, asked: Query) -> list[Thing]:
-    table: dict[str, Thing] = index.table(resource.kind)
-
-    def wanted(id: str) -> Thing | None:
-        thing = table.get(id)
-        fits = thing and query.matches(asked, thing) and _has_ips(asked, thing, index)
-        return thing if fits else None
-
-    def missing(id: str) -> Exception:
-        return _MISSING[resource.kind](id=id)
-
-    narrow = _narrow(resource, index, asked)
-    if narrow is None and query.goes_by_id(asked):
-        return query.walked(asked, index.order(resource.kind), wanted, missing)
-    found = map(wanted, table if narrow is None else narrow)
-    return query.ordered(asked, (thing for thing in found if thing), missing)
-
-
-def _narrow(resource: Resource, index: Index, asked: Query) -> Iterable[str] | None:
-    """The ids of those that can match, found by a key where a filter names one.
-
-    :returns: None when that is all of them, or too many to sort for each page.
-    """
-    if "id" in asked.filters:
-        return dict.fromkeys(asked.filters["id"])
-    for attribute, values in _keyed(resource, asked):
-        keys = [(resource.kind, attribute, value) for value in dict.fromkeys(values)]
-        count = sum(index.groups.size(key) for key in keys)
-        if query.goes_by_id(asked) and count * _BROAD > len(index.table(resource.kind)):
-            return None
-        return dict.fromkeys(id for key in keys for id in index.groups.get(key))
-    return None
-
-
-def _keyed(resource: Resource, asked: Query) -> Iterator[tuple[str, Sequence[Any]]]:
-    """The filters that there are groups for, those first that leave the fewest."""
-    if "ip_address" in asked.fixed_ips:
-        yield "ip_address", asked.fixed_ips["ip_address"]
-    if "tags" in asked.tags:
-        yield "tags", asked.tags["tags"]
-    if "security_groups" in asked.filters:
-        yield "security_groups", asked.filters["security_groups"]
-    for attribute in _NARROWEST_FIRST:
-        if attribute in KEYED[resource.kind] and attribute in asked.filters:
-            yield attribute, asked.filters[attribute]
-
-
-_BROAD = 16
-"""A page is walked to rather than sorted for where one in so many things, or more, can match."""
-
-_NARROWEST_FIRST = (
-    *("mac_address", "device_id", "port_id", "cidr", "name"),
-    *("security_group_id", "remote_group_id", "subnetpool_id"),
-    *("internal_port_id", "floatingip_id"),
-    "network_id",
-)
-
-
-def _has_ips(asked: Query, thing: Thing, index: Index) -> bool:
-    if not asked.fixed_ips or not isinstance(thing, Port):
-        return True
-    tests = asked.fixed_ips
-    texts = [str(address) for address in thing.addresses]
-    if "ip_address" in tests and not set(texts) & set(tests["ip_address"]):
-        return False
-    if "ip_address_substr" in tests and not any(
-        part in text for part in tests["ip_address_substr"] for text in texts
-    ):
-        return False
-    return "subnet_id" not in tests or _is_in(thing, tests["subnet_id"], index)
-
-
-def _is_in(port: Port, subnet_ids: Sequence[str], index: Index) -> bool:
-    subnets = [index.subnets[id] for id in subnet_ids if id in index.subnets]
-    return any(
-        subnet.network_id == port.network_id and subnet.has(address)
-        for subnet in subnets
-        for address in port.addresses
-    )

@@ -6,6 +6,7 @@ Each function takes the attribute's name and its JSON value. Texts: Neutron 29.
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from typing import Any
 
 from ovn_integrate.ipam import convert
@@ -40,7 +41,7 @@ def prefixes(attribute: str, value: Any) -> list[Cidr]:
             found.append(ipaddress.ip_network(one if isinstance(one, str) else "", strict=False))
         except ValueError:
             raise invalid(attribute, f"'{one}' is not a valid IP subnet.") from None
-    twice = [str(one) for one in dict.fromkeys(found) if found.count(one) > 1]
+    twice = [str(one) for one, times in Counter(found).items() if times > 1]
     if twice:
         raise invalid(attribute, f"Duplicate items in the list: '{', '.join(twice)}'.")
     return found

@@ -51,6 +51,17 @@ def get_schema(
         poller.block()
 
 
+def present(private_key: str, certificate: str, ca_cert: str) -> None:
+    """Have connections to ``ssl:`` remotes use these files, in PEM.
+
+    The ovs package keeps one set of them for the whole process, and reads them for each connection.
+    """
+    stream = ovs.stream.Stream
+    stream.ssl_set_private_key_file(private_key)
+    stream.ssl_set_certificate_file(certificate)
+    stream.ssl_set_ca_cert_file(ca_cert)
+
+
 def _worst(troubles: list[Exception], remote: str) -> DatabaseUnavailable:
     for trouble in troubles:
         if isinstance(trouble, DatabaseUnavailable):
@@ -65,6 +76,9 @@ def split_remotes(remote: str) -> list[str]:
 
 
 def _request_schema(remote: str, database: str, deadline: float) -> dict[str, Any]:
+    if remote.startswith("ssl:") and ovs.stream.Stream._SSL_ca_cert_file is None:
+        hint = "ovn-integrate join TOKEN"
+        raise DatabaseUnavailable(remote, "wants a certificate, and this host has none", hint)
     error, stream = ovs.stream.Stream.open_block(
         ovs.stream.Stream.open(remote), timeout=max(1, int((deadline - time.monotonic()) * 1000))
     )

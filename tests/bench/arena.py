@@ -119,7 +119,7 @@ def _make_chassis(host: Host) -> None:
     """All but the driver, by the program under test; it is the same for every contender."""
     host.start_ovs()
     for words in (
-        ("central", "start", "--listen", host.address),
+        ("central", "start", "--listen", host.address, "--insecure"),
         ("set-ipam", host.address),
         ("set-tep", host.address),
         ("set-encap-type", "geneve"),
@@ -137,7 +137,7 @@ def _start(host: Host, name: str, networks: int) -> Task:
         _start_shipped(host)
         return Task(address=shipped.ADDRESS, networks=networks)
     ipam = f"{host.address}:9696"
-    host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", "--listen", ipam)
+    host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", "--listen", ipam, "--insecure")
     wait = ("--ready-timeout", "0") if name == OURS else ()
     host.cli("--timeout", _PATIENCE, "driver", "start", "--detach", *wait)
     return Task(address=_SOCKET, networks=networks, ipam=ipam)

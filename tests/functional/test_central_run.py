@@ -31,7 +31,16 @@ class Central:
         self.run = folder / "run"
         env = {**os.environ, **{key: str(folder / name) for key, name in _FOLDERS.items()}}
         self._outer = subprocess.Popen(
-            [*APART, sys.executable, "-m", "ovn_integrate", "central", "run", *options],
+            [
+                *APART,
+                sys.executable,
+                "-m",
+                "ovn_integrate",
+                "central",
+                "run",
+                "--insecure",
+                *options,
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -56,8 +56,9 @@ def cluster(lab: Lab, prefix: str) -> Iterator[Cluster]:
 
 def serve(central: Host) -> None:
     """OVN's databases and the IPAM server, for the other hosts."""
-    central.cli("central", "start", "--listen", central.address)
-    central.cli("ipam", "start", "--detach", "--listen", f"{central.address}:9696")
+    central.cli("central", "start", "--listen", central.address, "--insecure")
+    listen = ("--listen", f"{central.address}:9696")
+    central.cli("ipam", "start", "--detach", *listen, "--insecure")
 
 
 def prepare(host: Host) -> None:

@@ -43,7 +43,7 @@ def test_stt_is_refused_where_it_is_no_more_and_warned_of_where_it_is(host: Host
 
 
 def test_what_southbound_cannot_store_is_refused(host: Host) -> None:
-    host.cli("central", "start", "--listen", host.address)
+    host.cli("central", "start", "--listen", host.address, "--insecure")
     host.cli("set-ipam", host.address)
     done = host.cli("set-encap-type", "stt", check=False)
     if has_stt(host):

@@ -90,7 +90,7 @@ def ports(host: Host) -> set[tuple[str, ...]]:
 def test_hosts_around_the_ipams_container(central: Host, hosts: list[Host]) -> None:
     bare = processes(central)
     words = ("--net=host", "--name", "ipam", "--restart", "on-failure", "-v", "ipam:/var/lib/ovn")
-    central.docker("run", "-d", *words, IMAGE, "/sbin/ipam")
+    central.docker("run", "-d", *words, "-e", "INSECURE=1", IMAGE, "/sbin/ipam")
     ready(central, 1)
     (line,) = (line for line in logs(central) if line.startswith("ready: "))
     assert "http://0.0.0.0:9696" in line
@@ -136,7 +136,7 @@ def test_hosts_around_the_ipams_container(central: Host, hosts: list[Host]) -> N
 
     # Another container of the same volume, told where to listen, has it all.
     central.docker("rm", "ipam")
-    option = ("-e", f"LISTEN={central.address}")
+    option = ("-e", f"LISTEN={central.address}", "-e", "INSECURE=1")
     words = ("--net=host", "--name", "ipam", "-v", "ipam:/var/lib/ovn", *option)
     central.docker("run", "-d", *words, IMAGE)
     ready(central, 1)

@@ -47,7 +47,7 @@ def network_of(host: Host) -> Iterator[None]:
 def path(lab: Lab) -> Iterator[Cluster]:
     central, first, second = (lab.add_host(f"neutron{part}") for part in ("-c", "-1", "-2"))
     with tempfile.TemporaryDirectory(prefix="ovn") as folder:
-        central.cli("central", "start", "--listen", central.address)
+        central.cli("central", "start", "--listen", central.address, "--insecure")
         nb, sb = (f"tcp:{central.address}:{port}" for port in (6641, 6642))
         bind = f"{central.address}:9696"
         neutron = Neutron(installed(), Path(folder), bind=bind, nb=nb, sb=sb)

@@ -62,7 +62,7 @@ def serve(host: Host, *options: str) -> None:
 
 def serve_ipam(made: Cluster) -> None:
     listen = f"{made.central.address}:9696"
-    made.central.cli("ipam", "start", "--detach", "--listen", listen)
+    made.central.cli("ipam", "start", "--detach", "--listen", listen, "--insecure")
 
 
 def talk(made: Cluster, name: str) -> None:

@@ -18,9 +18,10 @@ def test_one_address_gives_the_three_keys() -> None:
 
 def test_remotes_of_several_hosts_are_a_list_with_ipv6_in_brackets() -> None:
     keys = settings.ipam_keys(["192.0.2.1", "2001:db8::1"], scheme="ssl", sb_port=16642)
-    assert keys["ipam"] == "192.0.2.1,2001:db8::1"
+    assert keys["ipam"] == "https://192.0.2.1:9696,https://[2001:db8::1]:9696"
     assert keys["ovn-remote"] == "ssl:192.0.2.1:16642,ssl:[2001:db8::1]:16642"
-    assert keys["ovn-nb"] == "ssl:192.0.2.1:6641,ssl:[2001:db8::1]:6641"
+    # No host is let into Northbound by TLS.
+    assert keys["ovn-nb"] is None
 
 
 def test_another_ipam_port_is_kept_with_each_address() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from ovn_integrate import servers
 from ovn_integrate.driver.neutron import Client
 from tests.functional.daemons import OvsdbServer
+from tests.functional.driver import guarded
 
 IPAM = "127.0.0.1:9696"  # of the private namespace
 CHASSIS = "chassis-1"
@@ -36,6 +37,7 @@ def serve(what: str, bind: str, folder: Path, *, keep_alive: bool) -> subprocess
         "from pathlib import Path; from ovn_integrate import web\n"
         "from ovn_integrate.driver import server as driver\n"
         "from ovn_integrate.ipam import server as ipam\n"
+        "from tests.functional.driver import guarded\n"
         f"web.serve(lambda: {what}, bind={bind!r}, pidfile=Path({str(folder / 'pid')!r}), "
         f"keep_alive={keep_alive})"
     )
@@ -53,7 +55,7 @@ class Host:
     def __init__(self, ovs: OvsdbServer, socket_path: Path) -> None:
         self.ovs = ovs
         self.socket_path = socket_path
-        self.neutron = Client([f"http://{IPAM}"])
+        self.neutron = operators_client()
 
     def post(self, method: str, body: Any, *lines: str) -> tuple[int, dict[str, Any], Any]:
         """Status, answer and headers, as sent by Docker: no Content-Type, an empty Host.
@@ -110,6 +112,11 @@ class Host:
             self.ovs.ctl("-f", "json", "--columns=external_ids", "list", "Interface", name)
         )
         return dict(rows["data"][0][0][1])
+
+
+def operators_client() -> Client:
+    """A client of somebody who may do everything, where the driver may do what is a chassis'."""
+    return Client([f"http://{IPAM}"], access=guarded.Operator())  # type: ignore[arg-type]
 
 
 def new_id() -> str:

@@ -56,7 +56,7 @@ def host(namespace: None, request: pytest.FixtureRequest) -> Iterator[Host]:
             if request.param == "neutron":
                 own.enter_context(beside(nb, folder / "n", IPAM))
             else:
-                start = f"ipam.application({nb.remote!r})"
+                start = f"guarded.application({nb.remote!r})"
                 processes.append(serve(start, IPAM, folder / "i", keep_alive=True))
             plugin = folder / "p.sock"
             start = f"driver.application({ovs.remote!r}, ready_timeout=0)"

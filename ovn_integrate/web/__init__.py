@@ -1,4 +1,4 @@
-"""Serving a WSGI application on a Unix socket or TCP: gunicorn, one worker with threads.
+"""Serving a WSGI application on a Unix socket, TCP or TLS: gunicorn, one worker with threads.
 
 One worker, because each server keeps one replica of a database; gunicorn's master, which does
 nothing else, holds the socket and starts the worker again when it dies, so that only the requests
@@ -15,13 +15,20 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from ovn_integrate.web.tls import Files, Tls, load
+
 THREADS = 16
+
+__all__ = ["THREADS", "Files", "handed_over", "refuse_unfit", "serve"]
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    def __init__(self, factory: Callable[[], Any], settings: dict[str, Any]) -> None:
+    def __init__(
+        self, factory: Callable[[], Any], settings: dict[str, Any], files: Files | None
+    ) -> None:
         self._factory = factory
         self._settings = settings
+        self.tls = None if files is None else Tls(files)
         super().__init__()
 
     def load_config(self) -> None:
@@ -40,7 +47,23 @@ def handed_over() -> bool:
     return os.environ.get("LISTEN_PID") == str(os.getpid())
 
 
-def serve(factory: Callable[[], Any], *, bind: str, pidfile: Path, keep_alive: bool) -> None:
+def refuse_unfit(files: Files) -> None:
+    """Return if TLS can be served with these.
+
+    :raises Invalid: the files are none, or do not belong together.
+    :raises NotPermitted: they may not be read.
+    """
+    load(files)
+
+
+def serve(
+    factory: Callable[[], Any],
+    *,
+    bind: str,
+    pidfile: Path,
+    keep_alive: bool,
+    tls: Files | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; does not return.
 
     :param factory: makes the WSGI application; called in the worker, after the fork, so that
@@ -49,23 +72,27 @@ def serve(factory: Callable[[], Any], *, bind: str, pidfile: Path, keep_alive: b
     :param pidfile: holds the master's process id from when the socket is bound, which is later
         than in a pid file of gunicorn's own, until the end.
     :param keep_alive: whether a connection may carry more than one request.
+    :param tls: to serve TLS with; clients may show certificates of the CA. Files that are
+        replaced count for the connections that come then.
+    :raises Invalid: the files are none, or do not belong together.
     """
+    settings = {
+        "bind": bind,
+        "workers": 1,
+        "worker_class": "ovn_integrate.web.worker.Worker",
+        "threads": THREADS,
+        "when_ready": lambda master: pidfile.write_text(f"{master.pid}\n"),
+        "on_exit": lambda master: pidfile.unlink(missing_ok=True),
+        "umask": 0o177,
+        "keepalive": 75 if keep_alive else 0,
+        "graceful_timeout": 15,
+        "proc_name": "ovn-integrate",
+        "loglevel": "info",
+        "accesslog": None,
+        "control_socket_disable": True,
+        # No proxy is before it whose word on a request's scheme or path would count.
+        "forwarded_allow_ips": "",
+    }
+    server = _Server(factory, settings, tls)
     pidfile.parent.mkdir(parents=True, exist_ok=True)
-    _Server(
-        factory,
-        {
-            "bind": bind,
-            "workers": 1,
-            "worker_class": "gthread",
-            "threads": THREADS,
-            "when_ready": lambda master: pidfile.write_text(f"{master.pid}\n"),
-            "on_exit": lambda master: pidfile.unlink(missing_ok=True),
-            "umask": 0o177,
-            "keepalive": 75 if keep_alive else 0,
-            "graceful_timeout": 15,
-            "proc_name": "ovn-integrate",
-            "loglevel": "info",
-            "accesslog": None,
-            "control_socket_disable": True,
-        },
-    ).run()
+    server.run()

@@ -1,0 +1,114 @@
+"""``certificates list|renew|revoke``."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from ovn_integrate import paths
+from ovn_integrate.cli import output
+from ovn_integrate.cli.app import App, verb
+from ovn_integrate.enrol import host as membership
+from ovn_integrate.errors import NotConfigured
+from ovn_integrate.host import central, secure, settings
+from ovn_integrate.pki import x509
+from ovn_integrate.pki.authority import Authority
+
+_UNTIL = "%Y-%m-%d %H:%M:%SZ"
+
+
+@click.group()
+def certificates() -> None:
+    """The certificates of this host and, on the central one, of all that it signed."""
+
+
+@verb(name="list")
+def list_(app: App, form: str) -> None:
+    """List those of this host, or on the central host all that it signed and that have not ended.
+
+    A serial number is in hexadecimal.
+    """
+    authority = Authority(paths.pki())
+    if authority.made:
+        found = [
+            _row(one.name, one.role, one.host, one.serial, one.not_after, one.revoked)
+            for one in authority.issued()
+        ]
+    else:
+        found = []
+        for file in (membership.certificate(), membership.authority()):
+            if file.exists():
+                one = x509.read(file)
+                host = secure.host_name() if one.role == x509.CHASSIS else ""
+                found.append(_row(one.name, one.role, host, one.serial, one.not_after))
+    columns = {"NAME": "name", "ROLE": "role", "HOST": "host", "SERIAL": "serial"}
+    output.rows(found, {**columns, "NOT AFTER": "not_after", "REVOKED": "revoked"}, form)
+
+
+@verb()
+@click.option("--if-due", is_flag=True, help="Only what has less than a third of its time left.")
+def renew(app: App, if_due: bool, form: str) -> None:
+    """Have a new key and certificate in the place of each that this host has.
+
+    A host asks the IPAM server, with the one that is still good. Connections go on, and nothing has
+    to be started again: Open vSwitch, OVN and this program's servers read the files anew.
+    """
+    authority = Authority(paths.pki())
+    done = []
+    if authority.made and secure.make([], anew=not if_due):
+        done.append(str(authority.server))
+    if membership.certificate().exists():
+        with app.host(settings.TABLES) as session:
+            urls = settings.read(session).ipam_urls
+        if membership.renew(urls, app.timeout, if_due=if_due):
+            done.append(str(membership.certificate()))
+    elif not authority.made:
+        hint = "ovn-integrate join TOKEN"
+        raise NotConfigured(str(membership.certificate()), "does not exist", hint)
+    words = "certificates: renewed " + ", ".join(done)
+    output.outcome(bool(done), words, "certificates: none is due", form, files=done)
+
+
+@verb()
+@click.argument("name")
+def revoke(app: App, name: str, form: str) -> None:
+    """Take back what was signed for a host, by its name or its chassis', and delete the chassis.
+
+    To be done on the central host. The IPAM server refuses it at once, and renews it no more. Open
+    vSwitch knows no list of revoked certificates: for Southbound the certificate is good until it
+    ends, so keep that host away from port 6642 until then.
+    """
+    authority = Authority(paths.pki()).require()
+    taken = authority.revoke(name)
+    gone = [one for one in {one.name for one in taken} if central.delete_chassis(one, app.timeout)]
+    output.outcome(
+        bool(taken),
+        f"{name}: {len(taken)} certificates revoked",
+        f"{name}: nothing that was good",
+        form,
+        serials=[one.serial for one in taken],
+        chassis=sorted(gone),
+    )
+    if taken:
+        end = time.strftime(_UNTIL, time.gmtime(max(one.not_after for one in taken)))
+        words = "still takes this certificate; keep the host away from port"
+        output.warn(f"Southbound {words} {paths.SB_PORT} until {end}")
+
+
+def _row(
+    name: str, role: str, host: str, serial: str, not_after: float, revoked: float = 0
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "role": role,
+        "host": host,
+        "serial": serial,
+        "not_after": time.strftime(_UNTIL, time.gmtime(not_after)),
+        "revoked": bool(revoked),
+    }
+
+
+for _verb in (list_, renew, revoke):
+    certificates.add_command(_verb)

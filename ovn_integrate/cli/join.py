@@ -1,0 +1,52 @@
+"""``join``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ovn_integrate import bringup, paths
+from ovn_integrate.cli.app import App, dry_run_option, verb
+from ovn_integrate.cli.up import run
+from ovn_integrate.host import addresses, bridge, encap, settings
+from ovn_integrate.pki import tokens
+
+
+@verb()
+@click.argument("token")
+@click.option("--tep", metavar="ADDRESS[,...]", help="This host's tunnel endpoint.")
+@click.option("--encap-type", default="geneve", show_default=True, metavar="TYPE[,...]")
+@click.option("--datapath", type=click.Choice(bridge.DATAPATHS), default="auto", show_default=True)
+@click.option("--driver/--no-driver", default=True, show_default=True, help="The Docker driver.")
+@dry_run_option
+def join(
+    app: App,
+    token: str,
+    tep: str | None,
+    encap_type: str,
+    datapath: str,
+    driver: bool,
+    dry_run: bool,
+    form: str,
+) -> None:
+    """Make this host a chassis of the central host that made TOKEN: up, with certificates.
+
+    The key is made here and never leaves this host; - reads the token from standard input, where
+    no list of processes shows it. Run again with the same token it goes on where it was killed.
+    """
+    if token == "-":
+        token = sys.stdin.read()
+    known = tokens.decode(token)
+    wish = bringup.Wish(
+        ipam=[settings.endpoint(one)[0] for one in known.addresses],
+        tep=settings.parse_addresses(tep) if tep is not None else [addresses.default()],
+        encap_types=encap.parse(encap_type),
+        datapath=datapath,
+        driver=driver,
+        tls=True,
+        token=known,
+        timeout=app.timeout,
+        db=app.db or paths.host_remote(),
+    )
+    run(wish, form, dry_run=dry_run)

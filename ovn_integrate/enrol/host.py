@@ -1,0 +1,162 @@
+"""This host's own certificate: come by it, have it used, renew it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ovn_integrate import paths
+from ovn_integrate.enrol import client
+from ovn_integrate.errors import Invalid, NotConfigured, NotPermitted
+from ovn_integrate.host import credentials, settings
+from ovn_integrate.host.credentials import Credentials
+from ovn_integrate.host.secure import host_name
+from ovn_integrate.ovsdb import HOST, Session
+from ovn_integrate.pki import files, x509
+from ovn_integrate.pki.authority import Authority, due
+from ovn_integrate.pki.tokens import Token
+
+
+def certificate() -> Path:
+    """The file with this host's key and certificate."""
+    return paths.pki() / "host.pem"
+
+
+def authority() -> Path:
+    """The certificate by which this host trusts the central ones."""
+    return paths.pki() / "ca.pem"
+
+
+def own() -> Credentials:
+    """What ovn-controller and this program show of this host."""
+    return Credentials(str(certificate()), str(certificate()), str(authority()))
+
+
+def has_joined(fingerprint: str | None = None) -> bool:
+    """Whether this host has a certificate.
+
+    :param fingerprint: of the authority that it is to be of; None for any.
+    """
+    if not (certificate().exists() and authority().exists()):
+        return False
+    return fingerprint in (None, x509.read(authority()).fingerprint)
+
+
+def is_member(session: Session, fingerprint: str | None = None) -> bool:
+    """Whether this host has a certificate of its name that has not ended, and shows it."""
+    now = settings.read(session)
+    if not has_joined(fingerprint) or now.credentials != own():
+        return False
+    return _is_good(now.system_id)
+
+
+def join(session: Session, token: Token | None, fingerprint: str | None, timeout: float) -> None:
+    """Come by a certificate, if there is none yet, and have it used.
+
+    Killed half way and called again, it goes on with the same key.
+
+    :param token: None where there must be a certificate, or this is a central host itself.
+    :param fingerprint: of the authority that it is to be of; None for any.
+    :raises NotPermitted: the token is for another host, or is not taken.
+    :raises NotConfigured: there is none, and no token.
+    """
+    now = settings.read(session)
+    settings.require(now, settings.SYSTEM_ID)
+    chassis = now.system_id or ""
+    with files.locked(paths.pki()):
+        if not (has_joined(fingerprint) and _is_good(chassis)):
+            _come_by(chassis, token, timeout)
+    credentials.write(session, settings.ROOT, own())
+
+
+def leave(session: Session) -> bool:
+    """Show the certificate no more; it stays, for another ``up``."""
+    return credentials.write(session, settings.ROOT, None)
+
+
+def renew(addresses: Sequence[str], timeout: float, *, if_due: bool = False) -> bool:
+    """Have a new key and certificate in the place of this host's; whether that was done.
+
+    Whoever uses the file sees either the old pair or the new one, and connections go on.
+
+    :param addresses: of the IPAM servers.
+    :param if_due: only when two thirds of its time are over.
+    :raises NotConfigured: this host has none.
+    """
+    with files.locked(paths.pki()):
+        now = x509.read(certificate())
+        if if_due and not due(now):
+            return False
+        key = x509.new_key()
+        request = x509.request(key, now.name)
+        central = Authority(paths.pki())
+        if central.made and _is_of(central):
+            signed = central.renew_chassis(request, now.serial)
+        else:
+            signed = client.renew(addresses, own(), request, timeout)
+        _keep(key, signed)
+        return True
+
+
+def keep_fresh(remote: str, timeout: float) -> bool:
+    """Renew this host's certificate if it has one that is due; whether it was.
+
+    :param remote: of the host's database.
+    """
+    if not has_joined() or not due(x509.read(certificate())):
+        return False
+    with Session.open(remote, HOST, settings.TABLES, timeout=timeout) as session:
+        urls = settings.read(session).ipam_urls
+    return renew(urls, timeout, if_due=True)
+
+
+def _come_by(chassis: str, token: Token | None, timeout: float) -> None:
+    central = Authority(paths.pki())
+    if token is None and not central.made:
+        hint = "ovn-integrate join TOKEN; ovn-integrate central token HOST makes one"
+        raise NotConfigured(str(certificate()), f"is not there for chassis {chassis}", hint)
+    key = _pending_key()
+    request = x509.request(key, chassis)
+    if token is None:
+        signed = central.enrol(request, host_name())
+        trusted = central.certificate.read_bytes()
+    else:
+        _refuse_foreign(token)
+        signed, trusted = client.join(token, request, timeout)
+    # In this order: a kill in between leaves a host that has not joined that authority yet.
+    _keep(key, signed)
+    files.write(authority(), trusted, files.PUBLIC)
+    _pending().unlink()
+
+
+def _keep(key: bytes, signed: bytes) -> None:
+    if not x509.of_key(signed, key):
+        raise Invalid("certificate", "is for another key", "is that the central host?")
+    files.write(certificate(), key + signed)
+
+
+def _refuse_foreign(token: Token) -> None:
+    here = host_name()
+    if token.host not in (here, here.partition(".")[0]):
+        hint = f"ovn-integrate central token {here}, on the central host"
+        raise NotPermitted("join token", f"is for host {token.host}, and this is {here}", hint)
+
+
+def _pending() -> Path:
+    return paths.pki() / "joining.key"
+
+
+def _pending_key() -> bytes:
+    """The key of a join that was not finished, whose answer may have been lost, or a new one."""
+    if not _pending().exists():
+        files.write(_pending(), x509.new_key())
+    return _pending().read_bytes()
+
+
+def _is_good(chassis: str | None) -> bool:
+    now = x509.read(certificate())
+    return now.name == chassis and not now.ended
+
+
+def _is_of(central: Authority) -> bool:
+    return x509.read(authority()).fingerprint == central.fingerprint()

@@ -1,0 +1,102 @@
+"""OVN central and the IPAM server by TLS: their certificates, and who is let in.
+
+Northbound takes clients that the authority of the servers signed, which no host is; Southbound
+takes chassis too, each of which may write only what is its own.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+
+from ovn_integrate import ovsdb, paths
+from ovn_integrate.host import credentials
+from ovn_integrate.host.credentials import Credentials
+from ovn_integrate.ovsdb import NB, SB, Session
+from ovn_integrate.pki import x509
+from ovn_integrate.pki.authority import Authority, due
+
+_HERE = ("127.0.0.1", "::1", "localhost")
+
+
+def ready(hosts: Sequence[str]) -> bool:
+    """Whether there are an authority and a server's certificate for these addresses, not due."""
+    authority = Authority(paths.pki())
+    if not (authority.made and authority.server.exists()):
+        return False
+    now = x509.read(authority.server)
+    return set(hosts) <= set(now.addresses) and not due(now)
+
+
+def make(hosts: Sequence[str], *, anew: bool = False) -> bool:
+    """Have them; whether anything had to be made.
+
+    :param anew: have a new certificate of the servers, also when the one that is there is not due.
+    """
+    authority, name = Authority(paths.pki()), host_name()
+    made = authority.make(name)
+    return authority.serve(name, [*hosts, *_HERE, name], anew=anew) or made
+
+
+def fingerprint() -> str | None:
+    """Of the authority of this host; None where it has none."""
+    authority = Authority(paths.pki())
+    return authority.fingerprint() if authority.made else None
+
+
+def own() -> Credentials:
+    """With which a server, or an administrator on the central host, is a client of the others."""
+    authority = Authority(paths.pki())
+    return Credentials(str(authority.server), str(authority.server), str(authority.certificate))
+
+
+def shown() -> bool:
+    """Whether both databases have these certificates."""
+    return all(_of_database(*one) == wanted for one, wanted in _databases())
+
+
+def show(timeout: float) -> bool:
+    """Have both databases use these certificates; whether anything had to change."""
+    changed = []
+    for (remote, name, table), wanted in _databases():
+        with Session.open(remote(), name, _tables(table), timeout=timeout) as session:
+            changed.append(credentials.write(session, table, wanted))
+    mine = own()
+    # For what this process asks of them next.
+    ovsdb.present(mine.private_key, mine.certificate, mine.ca_cert)
+    return any(changed)
+
+
+def ipam_options() -> list[str]:
+    """The words of ``ipam start`` that have it serve by TLS."""
+    authority = Authority(paths.pki())
+    server = str(authority.server)
+    words = ["--certificate", server, "--private-key", server]
+    return [*words, "--ca-certificate", str(authority.clients)]
+
+
+def host_name() -> str:
+    """The name of this host, as certificates and tokens have it."""
+    return socket.gethostname()
+
+
+_Database = tuple[Callable[[], str], str, str]
+
+
+def _databases() -> list[tuple[_Database, Credentials]]:
+    mine = own()
+    clients = str(Authority(paths.pki()).clients)
+    southbound = Credentials(mine.private_key, mine.certificate, clients)
+    return [
+        ((paths.nb_remote, NB, "NB_Global"), mine),
+        ((paths.sb_remote, SB, "SB_Global"), southbound),
+    ]
+
+
+def _of_database(remote: Callable[[], str], name: str, table: str) -> Credentials | None:
+    with Session.open(remote(), name, _tables(table), timeout=2.0) as session:
+        return credentials.of(session.rows(table)[0])
+
+
+def _tables(table: str) -> dict[str, list[str]]:
+    return {table: ["ssl"], credentials.TABLE: credentials.COLUMNS}

@@ -1,0 +1,129 @@
+"""Join tokens: what a host is given so that it may ask for a certificate, once.
+
+A token is what a person carries from the central host to the other one: base64url of JSON. The
+central host keeps of its secret the SHA-256 only. Each central host keeps its own tokens: one is
+good for the host that made it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ovn_integrate.errors import Invalid, NotPermitted
+from ovn_integrate.pki import files, x509
+from ovn_integrate.pki.authority import Authority
+
+_NEW = "ovn-integrate central token HOST, on the central host, makes a new one"
+
+
+@dataclass(frozen=True)
+class Token:
+    """:ivar addresses: of the IPAM servers and databases; ``ADDRESS`` or ``ADDRESS:PORT``.
+    :ivar fingerprint: SHA-256 of the certificate by which to trust them.
+    :ivar host: the name of the host that it is for.
+    :ivar expires: seconds since the epoch.
+    """
+
+    addresses: tuple[str, ...]
+    fingerprint: str
+    secret: str
+    host: str
+    expires: int
+
+    def encode(self) -> str:
+        text = json.dumps(asdict(self), separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(text: str) -> Token:
+    """:raises Invalid: it is no token."""
+    text = "".join(text.split())  # a terminal may have broken it
+    try:
+        said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        token = Token(
+            addresses=tuple(map(str, said["addresses"])),
+            fingerprint=str(said["fingerprint"]),
+            secret=str(said["secret"]),
+            host=str(said["host"]),
+            expires=int(said["expires"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        raise Invalid("join token", "is none", _NEW) from None
+    if not token.addresses:
+        raise Invalid("join token", "names no central host", _NEW)
+    return token
+
+
+def offer(authority: Authority, host: str, addresses: Sequence[str], seconds: float) -> Token:
+    """Make a token for a host.
+
+    :param seconds: for which it is good.
+    """
+    x509.checked_name(host)
+    expires = int(time.time() + seconds)
+    token = Token(
+        tuple(addresses), authority.fingerprint(), secrets.token_urlsafe(32), host, expires
+    )
+    with files.locked(authority.folder):
+        _forget_expired(authority)
+        kept = {"host": host, "expires": expires}
+        files.write(_unused(authority, token.secret), json.dumps(kept).encode())
+    return token
+
+
+def redeem(authority: Authority, secret: str, host: str, request: bytes) -> bytes:
+    """A certificate for a token, which is worth nothing then.
+
+    Who comes again with the same key, as its answer was lost, gets the same certificate again: only
+    who has the private key can use it.
+
+    :param host: the name of the host that asks, by its own account.
+    :raises NotPermitted: there is no such token, or it was used, has expired or is for another.
+    :raises Conflict: another host is that chassis.
+    """
+    _, key = x509.requested(request)
+    with files.locked(authority.folder):
+        _forget_expired(authority)
+        used = _used(authority, secret)
+        if used.exists():
+            kept = json.loads(used.read_text())
+            if kept["key"] != key:
+                raise NotPermitted("join token", "was used already", _NEW)
+            return str(kept["certificate"]).encode()
+        unused = _unused(authority, secret)
+        if not unused.exists():
+            raise NotPermitted("join token", "is unknown here, or has expired", _NEW)
+        kept = json.loads(unused.read_text())
+        if kept["host"] != host:
+            raise NotPermitted("join token", f"is for host {kept['host']}, not {host}", _NEW)
+        certificate = authority.sign_chassis(request, host)
+        done = {**kept, "key": key, "certificate": certificate.decode()}
+        files.write(used, json.dumps(done).encode())
+        unused.unlink()
+        return certificate
+
+
+def _unused(authority: Authority, secret: str) -> Path:
+    return authority.folder / "tokens" / f"{_hash(secret)}.json"
+
+
+def _used(authority: Authority, secret: str) -> Path:
+    return authority.folder / "used" / f"{_hash(secret)}.json"
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _forget_expired(authority: Authority) -> None:
+    for one in (*authority.folder.glob("tokens/*.json"), *authority.folder.glob("used/*.json")):
+        if json.loads(one.read_text())["expires"] < time.time():
+            one.unlink()

@@ -1,0 +1,279 @@
+"""Keys (EC P-256), requests and certificates (X.509), as PEM. The only user of ``cryptography``."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ovn_integrate.errors import Invalid, NotConfigured
+
+CENTRAL, CHASSIS, AUTHORITY = "central", "chassis", "authority"
+
+_ORGANIZATION = "ovn-integrate"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a common name has 64 characters at most
+_SKEW = datetime.timedelta(minutes=10)  # of the clocks of two hosts
+_LIFE_OF_AUTHORITY = datetime.timedelta(days=3650)
+_SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+_USAGE = {CENTRAL: [_SERVER, _CLIENT], CHASSIS: [_CLIENT]}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a certificate says.
+
+    :ivar serial: in hexadecimal, without leading zeros.
+    :ivar not_before: seconds since the epoch; ``not_after`` likewise.
+    :ivar fingerprint: SHA-256 of its DER form, in hexadecimal.
+    :ivar addresses: those that it is a server's for, and names.
+    """
+
+    name: str
+    role: str
+    serial: str
+    not_before: float
+    not_after: float
+    fingerprint: str
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.not_after < time.time()
+
+
+def new_key() -> bytes:
+    """A private key, unencrypted (PKCS #8)."""
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def request(key: bytes, name: str) -> bytes:
+    """A certificate signing request (PKCS #10) of a name, signed with a key.
+
+    :raises Invalid: the name cannot stand in a certificate.
+    """
+    subject = _subject(CHASSIS, checked_name(name))
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    return builder.sign(_key(key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def new_authority(name: str) -> tuple[bytes, bytes]:
+    """The key and the certificate of a new certification authority."""
+    key = new_key()
+    private = _key(key)
+    subject = _subject(AUTHORITY, name)
+    builder = _builder(subject, subject, private.public_key(), _LIFE_OF_AUTHORITY)
+    usage = _key_usage(key_cert_sign=True, crl_sign=True)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
+    builder = (
+        builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(identifier, critical=False)
+    )
+    return key, _pem(builder.sign(private, hashes.SHA256()))
+
+
+def requested(request: bytes) -> tuple[str, str]:
+    """The name that a signing request asks for, and the SHA-256 of its public key.
+
+    :raises Invalid: it is none, is not signed with its own key, or has a key of another kind.
+    """
+    asked = _request(request)
+    names = asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if len(names) != 1:
+        raise Invalid("signing request", "has not one common name")
+    return checked_name(str(names[0].value)), _digest(asked.public_key())
+
+
+def sign(
+    request_or_key: bytes,
+    name: str,
+    role: str,
+    authority: tuple[bytes, bytes],
+    life: datetime.timedelta,
+    addresses: Sequence[str] = (),
+) -> bytes:
+    """A certificate of a role for the public key of a request, or that of a private key.
+
+    :param authority: its key and its certificate.
+    :param addresses: IP addresses and names by which a server is reached.
+    """
+    if b"PRIVATE KEY" in request_or_key:
+        public: object = _key(request_or_key).public_key()
+    else:
+        public = _request(request_or_key).public_key()
+    issuer_key, issuer = _key(authority[0]), x509.load_pem_x509_certificate(authority[1])
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    subject = _subject(role, checked_name(name))
+    builder = _builder(subject, issuer.subject, public, life)
+    builder = (
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(_USAGE[role]), critical=False)
+        .add_extension(_identifier(public), critical=False)
+        .add_extension(identifier, critical=False)
+    )
+    if addresses:
+        names = x509.SubjectAlternativeName([_general_name(one) for one in addresses])
+        builder = builder.add_extension(names, critical=False)
+    return _pem(builder.sign(issuer_key, hashes.SHA256()))
+
+
+def read(path: Path) -> Certificate:
+    """What the first certificate in a file says; a key beside it is no hindrance.
+
+    :raises NotConfigured: there is no such file, or no certificate in it.
+    """
+    try:
+        return parse(path.read_bytes())
+    except (OSError, Invalid) as error:
+        why = getattr(error, "strerror", None) or "has no certificate in it"
+        raise NotConfigured(str(path), str(why)) from None
+
+
+def parse(pem: bytes) -> Certificate:
+    """What the first certificate in a text says.
+
+    :raises Invalid: there is none.
+    """
+    begin = pem.find(b"-----BEGIN CERTIFICATE-----")
+    try:
+        one = x509.load_pem_x509_certificate(pem[max(begin, 0) :])
+    except ValueError:
+        raise Invalid("certificate", "is none") from None
+    return Certificate(
+        name=_attribute(one, NameOID.COMMON_NAME),
+        role=_attribute(one, NameOID.ORGANIZATIONAL_UNIT_NAME),
+        serial=f"{one.serial_number:x}",
+        not_before=one.not_valid_before_utc.timestamp(),
+        not_after=one.not_valid_after_utc.timestamp(),
+        fingerprint=one.fingerprint(hashes.SHA256()).hex(),
+        addresses=_addresses(one),
+    )
+
+
+def of_key(certificate: bytes, key: bytes) -> bool:
+    """Whether a certificate is for the public half of a key."""
+    public = x509.load_pem_x509_certificate(certificate).public_key()
+    return _digest(public) == _digest(_key(key).public_key())
+
+
+def checked_name(name: str) -> str:
+    """:raises Invalid: the name cannot be the common name of a certificate."""
+    if not _NAME.fullmatch(name):
+        hint = "letters, digits, dots, dashes and underlines, 64 at most"
+        raise Invalid(f"name {name!r}", "cannot stand in a certificate", hint)
+    return name
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public: object, life: datetime.timedelta
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)  # type: ignore[arg-type]  # an EC key, as _request and _key see to
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + life)
+    )
+
+
+def _subject(role: str, name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, _ORGANIZATION),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, role),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
+
+
+def _key_usage(
+    *, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
+) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _request(pem: bytes) -> x509.CertificateSigningRequest:
+    try:
+        asked = x509.load_pem_x509_csr(pem)
+        public = asked.public_key()
+        fits = isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name == "secp256r1"
+        if not fits:
+            raise Invalid("signing request", "its key is not of EC P-256")
+        if not asked.is_signature_valid:
+            raise Invalid("signing request", "is not signed with its own key")
+    except (ValueError, InvalidSignature):
+        raise Invalid("signing request", "is none") from None
+    return asked
+
+
+def _key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(pem, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise Invalid("private key", "is not of EC P-256")
+    return key
+
+
+def _digest(public: object) -> str:
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(
+        public.public_bytes(  # type: ignore[attr-defined]  # every kind of public key has it
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return digest.finalize().hex()
+
+
+def _identifier(public: object) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(public)  # type: ignore[arg-type]
+
+
+def _general_name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
+
+
+def _attribute(one: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    found = one.subject.get_attributes_for_oid(oid)
+    return str(found[0].value) if found else ""
+
+
+def _addresses(one: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(name.value) for name in names)
+
+
+def _pem(one: x509.Certificate) -> bytes:
+    return one.public_bytes(serialization.Encoding.PEM)

@@ -1,0 +1,220 @@
+"""Joining and renewing, over TLS, between this program's own two sides."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ovn_integrate import servers
+from ovn_integrate.driver.neutron import Client
+from ovn_integrate.enrol import client
+from ovn_integrate.enrol.fresh import Fresh
+from ovn_integrate.errors import Conflict, NotPermitted, ServiceFailed
+from ovn_integrate.host.credentials import Credentials
+from ovn_integrate.pki import tokens, x509
+from ovn_integrate.pki.authority import Authority
+from tests.functional.namespaces import own_network
+
+HERE, THERE = "127.0.0.1", "127.0.0.2"
+BIND = f"{HERE}:9696"
+
+# In front of it, something that writes down all that a client sent.
+_CODE = """
+import io, sys
+from pathlib import Path
+from ovn_integrate import web
+from ovn_integrate.enrol import app
+
+address = sys.argv[1]
+folder, server, clients, pidfile, heard = map(Path, sys.argv[2:])
+
+def inner(environ, start):
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [b'{"networks": []}']
+
+def listening(environ, start):
+    body = environ["wsgi.input"].read()
+    with heard.open("ab") as file:
+        file.write(str(environ).encode() + body)
+    environ["wsgi.input"] = io.BytesIO(body)
+    return enrolment(environ, start)
+
+enrolment = app.application(inner, folder)
+files = web.Files(server, server, clients)
+web.serve(lambda: listening, bind=f"{address}:9696", pidfile=pidfile, keep_alive=True, tls=files)
+"""
+
+
+class Central:
+    """:ivar heard: all that the server was sent so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder / "pki")
+        self.authority.make("c1")
+        self.authority.serve("c1", [HERE, THERE])
+        self._heard = folder / "heard"
+
+    @property
+    def heard(self) -> bytes:
+        return self._heard.read_bytes()
+
+    def token(self, host: str = "h1") -> tokens.Token:
+        return tokens.offer(self.authority, host, [HERE], 60)
+
+    @contextmanager
+    def serving(self, folder: Path, address: str = HERE) -> Iterator[int]:
+        """Gives the group of its processes."""
+        pidfile, log = folder / f"{address}.pid", folder / f"{address}.log"
+        files = [self.authority.server, self.authority.clients, pidfile, self._heard]
+        argv = [sys.executable, "-c", _CODE, address, self.authority.folder.parent, *files]
+        with log.open("wb") as file:
+            process = subprocess.Popen([*map(str, argv)], stderr=file, start_new_session=True)
+        mine = Credentials(*map(str, (files[0], files[0], self.authority.certificate)))
+        try:
+            while servers.ask(f"{address}:9696", "GET", "/", context=mine.context()) != 200:
+                assert process.poll() is None, log.read_text()
+            yield process.pid
+        finally:
+            os.killpg(process.pid, signal.SIGCONT)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+
+
+@pytest.fixture
+def central(tmp_path: Path) -> Iterator[Central]:
+    with own_network():
+        made = Central(tmp_path)
+        with made.serving(tmp_path):
+            yield made
+
+
+def _joined(central: Central, folder: Path, name: str = "chassis-1") -> Credentials:
+    """The files of a host that has joined."""
+    key = x509.new_key()
+    signed, trusted = client.join(central.token(), x509.request(key, name), 5)
+    (folder / "ca.pem").write_bytes(trusted)
+    (folder / "host.pem").write_bytes(key + signed)
+    return Credentials(*(str(folder / name) for name in ("host.pem", "host.pem", "ca.pem")))
+
+
+def test_a_host_joins_and_its_key_stays_with_it(central: Central, tmp_path: Path) -> None:
+    mine = _joined(central, tmp_path)
+    said = x509.read(tmp_path / "host.pem")
+    assert (said.name, said.role) == ("chassis-1", x509.CHASSIS)
+    assert servers.ask(BIND, "GET", "/", context=mine.context()) == 200
+    assert b"CERTIFICATE REQUEST" in central.heard
+    assert b"PRIVATE KEY" not in central.heard
+
+
+def test_the_token_is_good_once(central: Central) -> None:
+    token = central.token()
+    request = x509.request(x509.new_key(), "chassis-1")
+    first, _ = client.join(token, request, 5)
+    assert client.join(token, request, 5)[0] == first
+    with pytest.raises(NotPermitted, match="join token: was used already"):
+        client.join(token, x509.request(x509.new_key(), "chassis-1"), 5)
+
+
+def test_another_authority_than_the_tokens_is_not_trusted(central: Central) -> None:
+    token = replace(central.token(), fingerprint="0" * 64)
+    with pytest.raises(NotPermitted, match="is not the central host that made this token"):
+        client.join(token, x509.request(x509.new_key(), "chassis-1"), 5)
+    # The secret was kept from it.
+    assert token.secret.encode() not in central.heard
+
+
+def test_of_several_central_hosts_one_that_answers_is_enough(central: Central) -> None:
+    token = replace(central.token(), addresses=("127.0.0.9", HERE))
+    client.join(token, x509.request(x509.new_key(), "chassis-1"), 5)
+    with pytest.raises(ServiceFailed, match=r"https://127\.0\.0\.9: "):
+        client.join(replace(token, addresses=("127.0.0.9",)), x509.request(x509.new_key(), "c"), 5)
+
+
+def test_a_certificate_is_renewed_with_itself(central: Central, tmp_path: Path) -> None:
+    mine = _joined(central, tmp_path)
+    request = x509.request(x509.new_key(), "chassis-1")
+    renewed = x509.parse(client.renew([HERE], mine, request, 5))
+    assert renewed.serial != x509.read(tmp_path / "host.pem").serial
+    with pytest.raises(Conflict, match="may not renew"):
+        client.renew([HERE], mine, x509.request(x509.new_key(), "chassis-2"), 5)
+    central.authority.revoke("h1")
+    with pytest.raises(Conflict, match="may not renew"):
+        client.renew([HERE], mine, request, 5)
+
+
+def test_a_server_that_is_frozen_is_left_for_the_next(tmp_path: Path) -> None:
+    with own_network():
+        central = Central(tmp_path)
+        with central.serving(tmp_path) as frozen, central.serving(tmp_path, THERE):
+            urls = [f"https://{one}:9696" for one in (HERE, THERE)]
+            neutron = Client(urls, credentials=_joined(central, tmp_path))
+            # On a new connection, and on one that is there.
+            for again in (False, True):
+                if again:
+                    assert Client(urls[:1], credentials=neutron.credentials).query("networks") == []
+                    neutron.query("networks")
+                os.killpg(frozen, signal.SIGSTOP)
+                begun = time.monotonic()
+                assert neutron.query("networks") == []
+                assert time.monotonic() - begun < 2
+                os.killpg(frozen, signal.SIGCONT)
+
+
+def test_the_verbs_and_the_driver_trust_the_central_hosts_only(
+    central: Central, tmp_path: Path
+) -> None:
+    mine = _joined(central, tmp_path)
+    assert Client([f"https://{BIND}"], credentials=mine).query("networks") == []
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    other.make("c2")
+    foreign = replace(mine, ca_cert=str(other.certificate))
+    with pytest.raises(ServiceFailed, match="self-signed certificate"):
+        Client([f"https://{BIND}"], credentials=foreign).query("networks")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v1/ca", b"", 405),
+        ("GET", "/v1/join", b"", 405),
+        ("POST", "/v1/join", b"", 400),
+        ("POST", "/v1/join", b"[]", 400),
+        ("POST", "/v1/join", b'{"secret": 1, "host": "h1", "request": ""}', 400),
+        ("POST", "/v1/join", b'{"secret": "x", "host": "h1", "request": "x"}', 400),
+        ("POST", "/v1/join", b'"' + b"x" * 20000 + b'"', 400),
+        ("POST", "/v1/renew", b"{}", 403),
+        ("GET", "/v2.0/", b"", 200),
+    ],
+)
+def test_what_a_stranger_asks(
+    central: Central, method: str, path: str, body: bytes, status: int
+) -> None:
+    context = client._unverified()
+    connection = servers._tcp(BIND, 5, context)
+    connection.request(method, path, body)
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+def test_what_is_due_is_renewed_again_and_again() -> None:
+    done = threading.Semaphore(0)
+
+    def renew() -> bool:
+        done.release()
+        raise ServiceFailed("central", "is away")
+
+    fresh = Fresh(renew, first=0.01, every=0.01)
+    fresh.start()
+    assert all(done.acquire(timeout=10) for _ in range(3))
+    fresh.stop()

@@ -1,0 +1,232 @@
+"""The authority, its certificates and join tokens, on a folder; OpenSSL says what they are."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted
+from ovn_integrate.pki import authority as authorities
+from ovn_integrate.pki import tokens, x509
+from ovn_integrate.pki.authority import Authority
+from ovn_integrate.pki.revoked import Revoked
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    made = Authority(tmp_path / "pki")
+    assert made.make("c1")
+    return made
+
+
+def _request(name: str = "chassis-1") -> bytes:
+    return x509.request(x509.new_key(), name)
+
+
+def _openssl(*words: str) -> str:
+    done = subprocess.run(["openssl", *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _verifies(certificate: Path, authority: Path, purpose: str) -> bool:
+    words = ["openssl", "verify", "-purpose", purpose, "-CAfile", str(authority), str(certificate)]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+def _token(authority: Authority, host: str = "h1", seconds: float = 60) -> tokens.Token:
+    return tokens.offer(authority, host, ["192.0.2.1"], seconds)
+
+
+def test_no_secret_is_for_anybody_but_its_owner(authority: Authority) -> None:
+    authority.serve("c1", ["192.0.2.1"])
+    _token(authority)
+    secret = [one for one in authority.folder.parent.rglob("*") if one.is_file()]
+    public = {authority.certificate, authority.clients, authority.folder / "hosts.pem"}
+    modes = {stat.S_IMODE(one.stat().st_mode) for one in secret if one not in public}
+    assert modes == {0o600}
+    assert stat.S_IMODE(authority.folder.stat().st_mode) == 0o700
+
+
+def test_making_it_again_changes_nothing(authority: Authority) -> None:
+    before = authority.clients.read_bytes()
+    assert not authority.make("c1")
+    assert authority.clients.read_bytes() == before
+
+
+def test_a_servers_certificate_names_its_addresses(authority: Authority) -> None:
+    assert authority.serve("c1", ["192.0.2.1", "2001:db8::1"])
+    shown = _openssl("x509", "-noout", "-text", "-in", str(authority.server))
+    assert "IP Address:192.0.2.1" in shown
+    assert "ASN1 OID: prime256v1" in shown
+    assert _verifies(authority.server, authority.certificate, "sslserver")
+
+
+def test_a_server_keeps_its_certificate_until_it_needs_another(authority: Authority) -> None:
+    authority.serve("c1", ["192.0.2.1"])
+    assert not authority.serve("c1", ["192.0.2.1"])
+    assert authority.serve("c1", ["192.0.2.2"])
+    assert set(x509.read(authority.server).addresses) == {"192.0.2.1", "192.0.2.2"}
+    assert authority.serve("c1", [], anew=True)
+    assert set(x509.read(authority.server).addresses) == {"192.0.2.1", "192.0.2.2"}
+
+
+def test_a_chassis_is_a_client_of_southbound_and_not_of_northbound(
+    authority: Authority, tmp_path: Path
+) -> None:
+    file = tmp_path / "chassis.pem"
+    file.write_bytes(tokens.redeem(authority, _token(authority).secret, "h1", _request()))
+    said = x509.read(file)
+    assert (said.name, said.role) == ("chassis-1", x509.CHASSIS)
+    assert _verifies(file, authority.clients, "sslclient")
+    # Northbound's clients are trusted by this one, as servers are by hosts.
+    assert not _verifies(file, authority.certificate, "sslclient")
+    assert not _verifies(file, authority.clients, "sslserver")
+
+
+def test_a_token_survives_its_way(authority: Authority) -> None:
+    token = _token(authority)
+    text = token.encode()
+    assert tokens.decode(f"{text[:40]}\n  {text[40:]}") == token
+    assert token.fingerprint == authority.fingerprint()
+
+
+@pytest.mark.parametrize("text", ["", "x", "e30", "WzFd", "%%%", "bm8"])
+def test_what_is_no_token_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="join token"):
+        tokens.decode(text)
+
+
+def test_of_a_secret_only_the_hash_is_kept(authority: Authority) -> None:
+    secret = _token(authority).secret
+    tokens.redeem(authority, secret, "h1", _request())
+    _token(authority)
+    files = [one for one in authority.folder.rglob("*") if one.is_file()]
+    assert not any(secret.encode() in one.read_bytes() or secret in one.name for one in files)
+
+
+def test_a_token_is_good_once(authority: Authority) -> None:
+    secret = _token(authority).secret
+    tokens.redeem(authority, secret, "h1", _request())
+    with pytest.raises(NotPermitted, match="used already"):
+        tokens.redeem(authority, secret, "h1", _request())
+
+
+def test_who_lost_the_answer_gets_the_same_one(authority: Authority) -> None:
+    secret, request = _token(authority).secret, _request()
+    first = tokens.redeem(authority, secret, "h1", request)
+    assert tokens.redeem(authority, secret, "h1", request) == first
+    assert len(authority.issued()) == 1
+
+
+def test_of_many_at_once_one_gets_it(authority: Authority) -> None:
+    secret, together = _token(authority).secret, threading.Barrier(8)
+
+    def join(number: int) -> bytes | Error:
+        request = _request(f"chassis-{number}")
+        together.wait()
+        try:
+            return tokens.redeem(Authority(authority.folder.parent), secret, "h1", request)
+        except NotPermitted as error:
+            return error
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(join, range(8)))
+    assert sum(isinstance(one, bytes) for one in answers) == 1
+    assert len(authority.issued()) == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "host", "said"),
+    [
+        (lambda one: _token(one, seconds=-1), "h1", "unknown here, or has expired"),
+        (lambda one: _token(one, host="h2"), "h1", "is for host h2, not h1"),
+        (lambda one: replace(_token(one), secret="other"), "h1", "unknown here"),
+    ],
+)
+def test_a_token_that_is_not_good_is_refused(
+    authority: Authority, token: Callable[[Authority], tokens.Token], host: str, said: str
+) -> None:
+    with pytest.raises(NotPermitted, match=said):
+        tokens.redeem(authority, token(authority).secret, host, _request())
+    assert not authority.issued()
+
+
+def test_another_host_cannot_be_the_same_chassis(authority: Authority) -> None:
+    tokens.redeem(authority, _token(authority, "h1").secret, "h1", _request())
+    other = _token(authority, "h2")
+    with pytest.raises(Conflict, match="is host h1, not h2"):
+        tokens.redeem(authority, other.secret, "h2", _request())
+    # Refused, it is not used up.
+    tokens.redeem(authority, other.secret, "h2", _request("chassis-2"))
+    # The same host, made anew, is.
+    tokens.redeem(authority, _token(authority, "h1").secret, "h1", _request())
+
+
+@pytest.mark.parametrize("request_", [b"", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"])
+def test_what_is_no_request_is_refused(authority: Authority, request_: bytes) -> None:
+    with pytest.raises(Invalid, match="signing request"):
+        tokens.redeem(authority, _token(authority).secret, "h1", request_)
+
+
+def test_a_key_of_another_kind_is_refused(authority: Authority, tmp_path: Path) -> None:
+    file = tmp_path / "rsa.csr"
+    words = ("-newkey", "rsa:2048", "-nodes", "-keyout", str(tmp_path / "key"), "-subj", "/CN=x")
+    _openssl("req", "-new", *words, "-out", str(file))
+    with pytest.raises(Invalid, match="EC P-256"):
+        x509.requested(file.read_bytes())
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 65, "a/b", "ä"])
+def test_a_name_that_cannot_stand_in_a_certificate(name: str) -> None:
+    with pytest.raises(Invalid, match="cannot stand"):
+        x509.request(x509.new_key(), name)
+
+
+def test_a_certificate_is_renewed_for_its_own_name_alone(authority: Authority) -> None:
+    first = x509.parse(tokens.redeem(authority, _token(authority).secret, "h1", _request()))
+    second = x509.parse(authority.renew_chassis(_request(), first.serial))
+    assert second.name == first.name
+    assert second.serial != first.serial
+    with pytest.raises(Conflict, match="may not renew"):
+        authority.renew_chassis(_request("chassis-2"), first.serial)
+    with pytest.raises(Conflict, match="may not renew"):
+        authority.renew_chassis(_request(), "abc")
+
+
+@pytest.mark.parametrize("name", ["h1", "chassis-1"])
+def test_what_is_revoked_stands_on_the_list_and_is_not_renewed(
+    authority: Authority, name: str
+) -> None:
+    first = x509.parse(tokens.redeem(authority, _token(authority).secret, "h1", _request()))
+    second = x509.parse(authority.renew_chassis(_request(), first.serial))
+    revoked = Revoked(authority.revocations)
+    assert not revoked.has(first.serial)
+    assert {one.serial for one in authority.revoke(name)} == {first.serial, second.serial}
+    assert revoked.has(first.serial.upper().zfill(40))
+    assert revoked.has(second.serial)
+    assert not authority.revoke(name)
+    with pytest.raises(Conflict, match="may not renew"):
+        authority.renew_chassis(_request(), second.serial)
+    # The chassis' name is free again, and so the host may come back with a new token.
+    again = tokens.redeem(authority, _token(authority).secret, "h1", _request())
+    assert not revoked.has(x509.parse(again).serial)
+
+
+def test_nobody_who_was_never_there_is_revoked(authority: Authority) -> None:
+    with pytest.raises(NotFound, match="certificate of h9"):
+        authority.revoke("h9")
+
+
+def test_a_certificate_is_due_when_two_thirds_are_over(authority: Authority) -> None:
+    authority.serve("c1", ["192.0.2.1"])
+    now = x509.read(authority.server)
+    assert not authorities.due(now)
+    passed = {"not_before": now.not_before - 61 * 86400, "not_after": now.not_after - 61 * 86400}
+    assert authorities.due(replace(now, **passed))
