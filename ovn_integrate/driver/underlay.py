@@ -45,9 +45,7 @@ class Underlay:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._nics: tuple[str, list[str], float] = ("", [], 0.0)
-        # Of which server, and which MAC addresses.
-        self._chooses: tuple[object, bool] = (None, False)
-        self._vif: tuple[object, str] = (None, "")
+        self._chooses: tuple[object, bool] = (None, False)  # of which server
 
     def check(self, client: Client) -> None:
         """
@@ -146,10 +144,6 @@ class Underlay:
         if given:
             return given
         macs = sorted(nested.macs(self._uplinks()))
-        key = (client.urls, *macs)
-        known, vif = self._vif
-        if known == key:
-            return vif
         found = client.query("ports", mac_address=macs)
         said = f"MAC address {' or '.join(macs)}"
         if not found:
@@ -159,9 +153,7 @@ class Underlay:
         if len(found) > 1:
             ids = ", ".join(one["id"] for one in found)
             raise Conflict("this VM's own port", f"several have {said}: {ids}", "give --vif-id")
-        vif = str(found[0]["id"])
-        self._vif = (key, vif)
-        return vif
+        return str(found[0]["id"])
 
     def _is_chosen(self, client: Client) -> bool:
         """Whether this server's OVN chooses tags, and it tells them."""

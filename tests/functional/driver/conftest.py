@@ -61,7 +61,7 @@ def host(namespace: None, request: pytest.FixtureRequest) -> Iterator[Host]:
             plugin = folder / "p.sock"
             start = f"driver.application({ovs.remote!r}, ready_timeout=0)"
             processes.append(serve(start, f"unix:{plugin}", folder / "d", keep_alive=False))
-            yield Host(ovs, plugin)
+            yield Host(ovs, plugin, nb)
         finally:
             for process in processes:
                 process.terminate()
