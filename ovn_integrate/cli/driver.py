@@ -17,7 +17,7 @@ def driver() -> None:
 
 
 @verb()
-@modes.options
+@modes.options(bridge="The bridge that has the VM's NIC.")
 @click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
 @click.option(
     "--ready-timeout",

@@ -37,6 +37,7 @@ VERBS = {
     "central": (f"{_CLI}.central:central", "Start, stop or ask after OVN's databases here."),
     "ipam": (f"{_CLI}.ipam:ipam", "Start, stop or ask after the IPAM server."),
     "driver": (f"{_CLI}.driver:driver", "Start, stop or ask after the Docker driver."),
+    "container": (f"{_CLI}.container:container", "Containers without a network plugin."),
     "network": (f"{_CLI}.network:network", "Logical networks (logical switches)."),
     "port": (f"{_CLI}.port:port", "Logical ports."),
 }

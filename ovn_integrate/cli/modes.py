@@ -12,30 +12,40 @@ from ovn_integrate.cli.app import App
 if TYPE_CHECKING:
     from ovn_integrate.host.plan import KeyChange
 
-_OPTIONS = (
-    click.option("--overlay-mode", is_flag=True, help="On a chassis; its endpoints are on br-int."),
-    click.option(
-        "--underlay-mode",
-        is_flag=True,
-        help="In a VM on a chassis: endpoints are ports below the VM's own, on --bridge.",
-    ),
-    click.option("--bridge", metavar="BRIDGE", help="The bridge that has the VM's NIC."),
-    click.option(
-        "--vif-id",
-        metavar="PORT",
-        envvar="OS_VIF_ID",
-        help="The VM's own port in Neutron.  [default: $OS_VIF_ID, or the one with the NIC's MAC]",
-    ),
-)
+Verb = Callable[..., None]
 
 
-def options(function: Callable[..., None]) -> Callable[..., None]:
-    """Decorates a verb with them."""
-    decorated: Any = function
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    wrapped: Callable[..., None] = decorated
-    return wrapped
+def options(*, bridge: str) -> Callable[[Verb], Verb]:
+    """Decorates a verb with them.
+
+    :param bridge: what the help says of ``--bridge``.
+    """
+    known = (
+        click.option(
+            "--overlay-mode", is_flag=True, help="On a chassis; its endpoints are on br-int."
+        ),
+        click.option(
+            "--underlay-mode",
+            is_flag=True,
+            help="In a VM on a chassis: endpoints are ports below the VM's own, on --bridge.",
+        ),
+        click.option("--bridge", metavar="BRIDGE", help=bridge),
+        click.option(
+            "--vif-id",
+            metavar="PORT",
+            envvar="OS_VIF_ID",
+            help="The VM's own port.  [default: $OS_VIF_ID, or the one with the NIC's MAC]",
+        ),
+    )
+
+    def decorate(function: Verb) -> Verb:
+        decorated: Any = function
+        for option in reversed(known):
+            decorated = option(decorated)
+        wrapped: Verb = decorated
+        return wrapped
+
+    return decorate
 
 
 def chosen(overlay: bool, underlay: bool, bridge: str | None) -> str | None:
@@ -72,7 +82,9 @@ def write(
                 raise click.UsageError("--underlay-mode needs --bridge")
             wanted = nested.keys(session, mode, bridge, vif_id)
         elif bridge or now.nested:
-            wanted = nested.keys(session, mode, bridge, None)
+            wanted = dict(nested.keys(session, mode, bridge, None))
+            if not now.encap_types:
+                wanted[settings.ENCAP_TYPE] = "geneve"  # without one ovn-controller does not start
         else:
             return []  # as a host is without a word of it
         return history.apply(session, wanted, verb)

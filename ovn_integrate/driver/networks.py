@@ -254,6 +254,14 @@ def with_pool(
     return []
 
 
+def logical(client: Client, id: str) -> Network:
+    """A logical network as endpoints see it that are of no Docker network.
+
+    :raises NetworkNotFound: there is none.
+    """
+    return _network(client.show("networks", id), _subnets(client, id), "")
+
+
 def to_adopt(client: Client, name: str) -> Resource:
     try:
         return client.find("networks", name)

@@ -19,8 +19,8 @@ RESERVED = "docker:address"
 SET_ASIDE = "docker:reserved"
 """A gateway or an auxiliary address of a Docker network: no endpoint gets it."""
 
-PLUGGED = "ovn:container"
-"""A port that stays when its container goes, which no network plugin connected."""
+PLUGGED = "docker:plugged"
+"""A port that was plugged into a container without Docker's knowledge, and outlives it."""
 
 HOST = "ovn-integrate.host"
 """Which host has a port, in its ``binding:profile``, where ``binding:host_id`` names another: that
