@@ -10,7 +10,7 @@ import click
 
 from ovn_integrate import paths
 from ovn_integrate.cli import modes, output
-from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.driver import containers, logical
 
 if TYPE_CHECKING:
@@ -38,20 +38,22 @@ def _plugs(app: App) -> Iterator[Plugs]:
 
 @verb()
 @modes.options(bridge="The bridge on which the containers are.")
+@dry_run_option
 def init(
     app: App,
     overlay_mode: bool,
     underlay_mode: bool,
     bridge: str | None,
     vif_id: str | None,
+    dry_run: bool,
     form: str,
 ) -> None:
     """Say how this host's containers are connected: once, before the others."""
     mode = modes.chosen(overlay_mode, underlay_mode, bridge)
     if mode is None or bridge is None:
         raise click.UsageError("--bridge and one of --overlay-mode and --underlay-mode are needed")
-    lines = modes.write(app, mode, bridge, vif_id, "container init")
-    output.key_changes(lines, form)
+    lines = modes.write(app, mode, bridge, vif_id, "container init", dry_run=dry_run)
+    output.key_changes(lines, form, dry_run=dry_run)
 
 
 @verb(name="net-create")

@@ -58,18 +58,25 @@ def chosen(overlay: bool, underlay: bool, bridge: str | None) -> str | None:
     if overlay and underlay:
         raise click.UsageError("--overlay-mode and --underlay-mode exclude each other")
     if bridge and not (underlay or overlay):
-        raise click.UsageError("--bridge needs --underlay-mode")
+        raise click.UsageError("--bridge needs --underlay-mode or --overlay-mode")
     if underlay:
         return settings.UNDERLAY
     return settings.OVERLAY if overlay else None
 
 
 def write(
-    app: App, mode: str, bridge: str | None, vif_id: str | None, verb: str
+    app: App,
+    mode: str,
+    bridge: str | None,
+    vif_id: str | None,
+    verb: str,
+    *,
+    dry_run: bool = False,
 ) -> list[KeyChange]:
     """Have the mode among the host's settings.
 
     :param verb: what the record of changes shall call it.
+    :param dry_run: only say what would be written.
     :raises NotFound: there is no such bridge.
     :raises click.UsageError: a VM's bridge is not known.
     """
@@ -87,4 +94,6 @@ def write(
                 wanted[settings.ENCAP_TYPE] = "geneve"  # without one ovn-controller does not start
         else:
             return []  # as a host is without a word of it
+        if dry_run:
+            return history.foresee(session, wanted)
         return history.apply(session, wanted, verb)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .cluster import address, mtu, ping, run_container
+from .cluster import IMAGE, address, mtu, ping, run_container
 from .host import Host
 from .lab import Lab
 from .nested import BRIDGE, MTU, Cloud, cloud
@@ -78,7 +78,8 @@ def test_a_driver_that_is_started_anew_goes_on(made: Cloud) -> None:
     run(host, "third")
     reach(host, "third", first)
     host.docker("restart", "-t", "0", "first")
-    ping(host, "first", second)
+    # Who talked to it before remembers the MAC address that it had.
+    ping(host, "first", run(made.vms[1].host, "fourth"))
 
 
 def test_what_ended_while_the_driver_was_down_is_collected(made: Cloud) -> None:
@@ -92,6 +93,20 @@ def test_what_ended_while_the_driver_was_down_is_collected(made: Cloud) -> None:
     assert sorted(one["kind"] for one in answer["strays"]) == ["OVS port", "port"]
     assert all(one["removed"] for one in answer["strays"])
     assert len(made.below()) == 1
+
+
+def test_a_container_without_a_plugin_is_below_its_vm_too(made: Cloud) -> None:
+    vm, other = made.vms
+    target = run(other.host, "first")
+    endpoint = vm.host.script("ovn-container", "endpoint-create", NETWORK).stdout.strip()
+    create = ("container-create", "--image", IMAGE, "--network", endpoint)
+    container = vm.host.script("ovn-container", *create).stdout.strip()
+    assert vm.port in [parent for parent, _ in made.below()]
+    assert mtu(vm.host, container, "eth1") == MTU - 4
+    ping(vm.host, container, target)
+    vm.host.script("ovn-container", "container-delete", container)
+    assert [parent for parent, _ in made.below()] == [other.port]
+    vm.host.script("ovn-container", "endpoint-delete", endpoint)
 
 
 def test_a_chassis_way_out_is_refused_and_the_others_are_not(made: Cloud) -> None:
