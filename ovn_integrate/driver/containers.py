@@ -83,7 +83,7 @@ def create(plugs: Plugs, client: Client, endpoints: Sequence[str], image: str) -
     with ExitStack() as undo:
         container = _make(ports, image)
         undo.callback(_forget, container)
-        dockerd.post(f"/containers/{container}/start", {})
+        dockerd.post(f"/containers/{container}/start")
         pid = _pid(_inspect(container))
         if not pid:
             raise Conflict(f"image {image}", "its container ends at once", "one that sleeps")

@@ -38,7 +38,7 @@ def get(path: str, *, filters: Filters | None = None, timeout: float = TIMEOUT) 
         return json.loads(response.read())
 
 
-def post(path: str, body: Mapping[str, Any]) -> Any:
+def post(path: str, body: Mapping[str, Any] | None = None) -> Any:
     """Have the engine do something, and return what it answers; None for nothing.
 
     :raises NotFound: one of the things that it is about is not there.

@@ -5,72 +5,23 @@ The tags are ovn-northd's. There is no chassis: a test binds a port as one would
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import app, gc, links, underlay
-from ovn_integrate.driver.driver import Driver
+from ovn_integrate.driver import gc, links, underlay
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.mode import Modes
 from ovn_integrate.driver.networks import Networks
-from ovn_integrate.driver.neutron import Client
 from ovn_integrate.driver.owners import HOST
 from ovn_integrate.host import interfaces
 from tests.functional import northd
 from tests.functional.daemons import OvsdbServer
-from tests.functional.driver.bed import CHASSIS, REMOVE, SET, Host, Lan, delete, ids, run
-
-BRIDGE, NIC, MAC = "breth7", "eth7", "0a:00:00:00:00:07"
-NIC_MTU = 1400
-
-
-class Vm:
-    """The host as a VM: a bridge with its NIC, whose MAC address a port in Neutron has."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        network = host.neutron.create("networks", name="of VMs")
-        self.network = str(network["id"])
-        self.port = str(self.make_port()["id"])
-
-    def make_port(self, mac: str = MAC) -> dict[str, Any]:
-        return self.host.neutron.create("ports", network_id=self.network, mac_address=mac)
-
-    def remove(self) -> None:
-        for port in self.host.neutron.query("ports", network_id=self.network):
-            self.host.neutron.delete("ports", port["id"])
-        self.host.neutron.delete("networks", self.network)
-
-    def profile(self, endpoint: dict[str, Any]) -> dict[str, Any]:
-        (port,) = self.host.neutron.query("ports", device_id=endpoint["EndpointID"])
-        profile: dict[str, Any] = port["binding:profile"]
-        return profile
-
-    def vlan(self, endpoint: dict[str, Any]) -> str:
-        name = links.outer(endpoint["EndpointID"])
-        assert self.host.ovs.ctl("port-to-br", name).strip() == BRIDGE
-        return self.host.ovs.ctl("get", "Port", name, "tag").strip()
-
-
-@pytest.fixture
-def vm(host: Host) -> Iterator[Vm]:
-    run("ip", "link", "add", NIC, "mtu", str(NIC_MTU), "address", MAC, "type", "veth")
-    add = ("add-br", BRIDGE, "--", "set", "Bridge", BRIDGE, "datapath_type=netdev")
-    host.ovs.ctl(*add, "--", "add-port", BRIDGE, NIC)
-    host.ovs.ctl(*SET, "external_ids:ovn-mode=underlay", f"external_ids:ovn-nested-bridge={BRIDGE}")
-    made = Vm(host)
-    yield made
-    made.remove()
-    for key in ("ovn-mode", "ovn-nested-bridge", "ovn-vif-id"):
-        host.ovs.ctl(*REMOVE, key)
-    host.ovs.ctl("del-br", BRIDGE)
-    run("ip", "link", "delete", NIC)
+from tests.functional.driver.bed import CHASSIS, REMOVE, SET, Host, Lan, delete, ids
+from tests.functional.driver.vm import BRIDGE, MAC, NIC, NIC_MTU, Call, Vm
 
 
 @pytest.fixture
@@ -79,23 +30,6 @@ def sb(host: Host, tmp_path: Path) -> Iterator[OvsdbServer]:
     with northd.beside(host.nb, tmp_path / "n") as made:
         made.ctl("chassis-add", "hypervisor", "geneve", "192.0.2.1")
         yield made
-
-
-Call = Callable[[str, Any], dict[str, Any]]
-
-
-@pytest.fixture
-def driver(host: Host) -> Iterator[Call]:
-    """A driver of this process's own."""
-    own = links.Links(host.ovs.remote, 5)
-    client = app.create(Driver(own, ready_timeout=0.5)).test_client()
-
-    def call(method: str, body: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = client.post(f"/{method}", json=body).get_json()
-        return answer
-
-    yield call
-    own.close()
 
 
 @pytest.fixture
@@ -211,34 +145,6 @@ def test_without_a_tag_nothing_is_made(
     error = driver("NetworkDriver.CreateEndpoint", lan.endpoint(7))["Err"]
     assert "no VLAN tag within 0.2 s" in error
     assert host.left() == before
-
-
-def test_a_tag_is_chosen_here_for_a_server_that_does_not(
-    host: Host, vm: Vm, nested: Lan, driver: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And another one if somebody takes the same at that moment."""
-    monkeypatch.setattr(Client, "has_extension", lambda *_: False)
-    host.neutron.update("ports", vm.port, **{"binding:host_id": "hypervisor"})
-    rival: list[str] = []
-    choose = random.choice
-
-    def slow_choice(free: list[int]) -> int:
-        if rival:
-            assert 5 not in free
-            return choose(free)
-        profile = {"binding:profile": {"parent_name": vm.port, "tag": 5}}
-        rival.append(host.neutron.create("ports", network_id=vm.network, **profile)["id"])
-        return 5
-
-    monkeypatch.setattr(random, "choice", slow_choice)
-    endpoint = nested.endpoint(7)
-    assert not driver("NetworkDriver.CreateEndpoint", endpoint).get("Err")
-    told = vm.profile(endpoint)
-    assert told["tag"] not in (0, 5)
-    assert vm.vlan(endpoint) == str(told["tag"])
-    (port,) = host.neutron.query("ports", device_id=endpoint["EndpointID"])
-    assert port["binding:host_id"] == "hypervisor"
-    delete(host, endpoint)
 
 
 def test_the_way_out_of_a_chassis_is_refused(host: Host, vm: Vm) -> None:
