@@ -6,17 +6,24 @@ The only user of pyroute2, which is imported by the calls that need it: its impo
 from __future__ import annotations
 
 import array
+import ctypes
 import errno
 import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from ipaddress import IPv4Interface
-from typing import Any
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Any, TypeVar
 
 from ovn_integrate.errors import CommandFailed, NotPermitted
+
+T = TypeVar("T")
+Interface = IPv4Interface | IPv6Interface
+
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
 
 NAME_MAX = 15
 """Longest name of a link, in bytes (IFNAMSIZ less its end)."""
@@ -110,6 +117,41 @@ def remove_address(name: str, address: IPv4Interface) -> None:
                 raise
 
 
+def give(name: str, pid: int, as_name: str, addresses: Iterable[Interface]) -> None:
+    """Move a link into the network namespace of a process, and have it up there.
+
+    :param as_name: what it is called there.
+    :param addresses: what it has there.
+    :raises CommandFailed: there is no such link or process, or the kernel refused.
+    :raises NotPermitted: root is needed.
+    """
+    _check_name(as_name)
+    with _named(f"link {name}"):
+        index = socket.if_nametoindex(name)
+    with _changing(f"link {name}") as route:
+        route.link("set", index=index, net_ns_pid=pid)
+
+    def settle() -> None:
+        with _named(f"link {name}"):
+            there = socket.if_nametoindex(name)
+        with _changing(f"link {as_name}") as route:
+            route.link("set", index=there, ifname=as_name)
+            for address in addresses:
+                length = address.network.prefixlen
+                route.addr("replace", index=there, address=str(address.ip), prefixlen=length)
+            route.link("set", index=there, state="up")
+
+    _within(pid, settle)
+
+
+def has_link(pid: int, name: str) -> bool:
+    """Whether the network namespace of a process has a link of that name.
+
+    :raises CommandFailed: there is no such process.
+    """
+    return _within(pid, lambda: exists(name))
+
+
 def delete_link(name: str) -> bool:
     """Delete a link; False when there was none. A veth takes its other end with it.
 
@@ -177,6 +219,21 @@ def _joined(route: Any, outer: str, inner: str) -> bool:
         link.get_attr("IFLA_LINK") == socket.if_nametoindex(inner)
         and link.get_attr("IFLA_LINK_NETNSID") is None
     )
+
+
+def _within(pid: int, do: Callable[[], T]) -> T:
+    """Do something in the network namespace of a process: in a thread that enters it and ends, as
+    a namespace is a thread's own (setns(2)) and the way back could fail."""
+
+    def enter() -> T:
+        path = f"/proc/{pid}/ns/net"
+        with _named(f"network namespace of process {pid}"), open(path, "rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+        return do()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(enter).result()
 
 
 def _check_name(name: str) -> None:

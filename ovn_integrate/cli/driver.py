@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ovn_integrate import paths, servers
-from ovn_integrate.cli import output
+from ovn_integrate.cli import modes, output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.driver import options
 from ovn_integrate.errors import NotPermitted, Unhealthy
@@ -22,9 +22,7 @@ def driver() -> None:
 
 
 @verb()
-@click.option(
-    "--overlay-mode", is_flag=True, help="The only mode; taken for the sake of old scripts."
-)
+@modes.options(bridge="The bridge that has the VM's NIC.")
 @click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
 @click.option(
     "--ready-timeout",
@@ -57,6 +55,9 @@ def driver() -> None:
 def start(
     app: App,
     overlay_mode: bool,
+    underlay_mode: bool,
+    bridge: str | None,
+    vif_id: str | None,
     detach: bool,
     ready_timeout: float,
     scope: str,
@@ -64,8 +65,14 @@ def start(
     no_check: bool,
     form: str,
 ) -> None:
-    """Serve Docker until SIGTERM, or in the background with --detach."""
+    """Serve Docker until SIGTERM, or in the background with --detach.
+
+    Without --overlay-mode and --underlay-mode in the mode of the last time, first in overlay mode.
+    """
     paths.docker_socket()  # an engine that cannot be asked is to be known at once
+    chosen = modes.chosen(overlay_mode, underlay_mode, bridge)
+    if chosen:
+        modes.write(app, chosen, bridge, vif_id, "driver start")
     running = servers.pid("driver")
     if running:
         words = f"Docker driver: already running (pid {running})"

@@ -39,6 +39,7 @@ VERBS = {
     "ipam": (f"{_CLI}.ipam:ipam", "Start, stop or ask after the IPAM server."),
     "driver": (f"{_CLI}.driver:driver", "Start, stop or ask after the Docker driver."),
     "certificates": (f"{_CLI}.certificates:certificates", "Certificates, and their renewal."),
+    "container": (f"{_CLI}.container:container", "Containers without a network plugin."),
     "network": (f"{_CLI}.network:network", "Logical networks (logical switches)."),
     "port": (f"{_CLI}.port:port", "Logical ports."),
 }

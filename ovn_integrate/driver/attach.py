@@ -13,6 +13,7 @@ from ovn_integrate.driver import dockerd, host_network
 from ovn_integrate.driver.logical import find_port
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import PORT
+from ovn_integrate.driver.owners import host_of
 from ovn_integrate.errors import CommandFailed, Conflict, NotFound
 
 _NO_SUBNET = "user configured subnets"  # in moby daemon/container_operations.go
@@ -34,7 +35,7 @@ def attach(client: Client, container: str, name: str) -> bool:
         hint = f"docker network disconnect {docker_network['Name']} {container}"
         raise Conflict(f"container {container}", f"has another port on {where}", hint)
     if port["device_id"]:
-        raise Conflict(f"port {name}", f"is attached on host {port['binding:host_id']}")
+        raise Conflict(f"port {name}", f"is attached on host {host_of(port)}")
     settings = {
         "DriverOpts": {PORT: port["id"]},
         "IPAMConfig": _addresses(docker_network, port),

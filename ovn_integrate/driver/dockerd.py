@@ -38,15 +38,16 @@ def get(path: str, *, filters: Filters | None = None, timeout: float = TIMEOUT) 
         return json.loads(response.read())
 
 
-def post(path: str, body: Mapping[str, Any]) -> None:
-    """Have the engine do something.
+def post(path: str, body: Mapping[str, Any] | None = None) -> Any:
+    """Have the engine do something, and return what it answers; None for nothing.
 
     :raises NotFound: one of the things that it is about is not there.
     :raises Conflict: the engine says so.
     :raises CommandFailed: it does not answer, or refuses.
     """
-    with _answer("POST", path, TIMEOUT, body):
-        pass
+    with _answer("POST", path, TIMEOUT, body) as response, _failing(path):
+        said = response.read()
+        return json.loads(said) if said else None
 
 
 def delete(path: str) -> None:

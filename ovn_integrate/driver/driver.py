@@ -20,6 +20,7 @@ from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.gc import Collector
 from ovn_integrate.driver.ipam import Ipam
 from ovn_integrate.driver.links import Links
+from ovn_integrate.driver.mode import Modes
 from ovn_integrate.driver.model import Network, Place, Pool
 from ovn_integrate.driver.names import Names
 from ovn_integrate.driver.networks import Networks
@@ -61,8 +62,14 @@ class Driver:
         self._gateways = Gateways(links)
         self._networks = Networks()
         notes = Notes()
+        self._mode = Modes(links).now
         self._endpoints = Endpoints(
-            links, self._networks, notes, self._gateways.revoke, ready_timeout=ready_timeout
+            links,
+            self._mode,
+            self._networks,
+            notes,
+            self._gateways.revoke,
+            ready_timeout=ready_timeout,
         )
         self._neutron = Client(())
         self._connecting = threading.Lock()
@@ -80,6 +87,7 @@ class Driver:
         return Collector(
             self._links,
             self._networks,
+            mode=self._mode,
             connect=self._client,
             in_flight=calls.ids,
             pause=pause,
@@ -104,6 +112,7 @@ class Driver:
         self._links.check()
         client = self._client(_PING)
         client.ping()
+        self._mode().check(client)
         # Docker activates a plugin once, before anything else that it asks of it.
         self._reservations.sweep(client, self._host())
         return {"Implements": ["NetworkDriver", "IpamDriver"]}
@@ -118,6 +127,7 @@ class Driver:
 
     def create_network(self, body: wire.CreateNetwork) -> Reply:
         asked = options.parse_network(body.options)
+        self._mode().refuse(asked)
         pools, by_null = _pools(body)
         if asked.mtu is not None:
             self._refuse_impossible(asked.mtu, pools)
@@ -190,15 +200,17 @@ class Driver:
 
     def create_endpoint(self, body: wire.CreateEndpoint) -> Reply:
         wanted = _wanted(body.interface)
+        client, host = self._client(), self._host()
         wish = Wish(
             _who(body),
             wanted,
-            self._host(),
+            host,
+            self._mode().binding(client, body.endpoint_id, host),
             options.parse_port(body.options),
             options.parse_groups(body.options),
             options.names_mac(body.options),
         )
-        return {"Interface": _chosen(wanted, self._endpoints.create(self._client(), wish))}
+        return {"Interface": _chosen(wanted, self._endpoints.create(client, wish))}
 
     def delete_endpoint(self, body: wire.EndpointBody) -> Reply:
         self._gateways.revoke(body.endpoint_id)
@@ -301,7 +313,7 @@ class Driver:
         return str(now.system_id)
 
     def _refuse_impossible(self, mtu: int, pools: Iterable[Pool]) -> None:
-        passes = self._links.mtu()
+        passes = self._mode().mtu()
         if mtu > passes:
             raise Invalid(
                 f"option {options.MTU}={mtu}",

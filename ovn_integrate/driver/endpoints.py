@@ -16,19 +16,18 @@ from ovn_integrate import netlink
 from ovn_integrate.driver import links as names
 from ovn_integrate.driver import routers
 from ovn_integrate.driver.links import Link, Links
+from ovn_integrate.driver.mode import Connect, Mode
 from ovn_integrate.driver.model import Network
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
 from ovn_integrate.driver.options import OVN, PublishedPort
-from ovn_integrate.driver.owners import MADE, TAKEN
+from ovn_integrate.driver.owners import MADE, TAKEN, host_of
 from ovn_integrate.driver.ports import UNDO, Ports, addresses_of, undoing
 from ovn_integrate.driver.wish import Addresses, Identity, Wish
-from ovn_integrate.errors import CommandFailed, PortNotFound, Unhealthy
+from ovn_integrate.errors import CommandFailed, PortNotFound
 
 log = logging.getLogger(__name__)
-
-Connect = Callable[[], Client]
 
 _TURN = 15.0  # seconds to wait for another call about the same endpoint
 
@@ -36,6 +35,7 @@ _TURN = 15.0  # seconds to wait for another call about the same endpoint
 class Endpoints:
     """The endpoints of this host. Any thread may use it.
 
+    :param mode: how they are connected at this moment.
     :param revoke: takes the published ports of an endpoint away that gives way to another.
     :param ready_timeout: seconds that :meth:`join` waits for OVN; 0 for not at all.
     """
@@ -43,6 +43,7 @@ class Endpoints:
     def __init__(
         self,
         links: Links,
+        mode: Callable[[], Mode],
         networks: Networks,
         notes: Notes,
         revoke: Callable[[str], None],
@@ -50,6 +51,7 @@ class Endpoints:
         ready_timeout: float,
     ) -> None:
         self._links = links
+        self._mode = mode
         self._revoke = revoke
         self._networks = networks
         self._ports = Ports(networks, notes, self.free_dead)
@@ -79,7 +81,8 @@ class Endpoints:
             if not self._links.complete(who.endpoint_id):
                 undo.callback(self._drop_link, who)
                 self._make_link(connect(), who)
-            self._wait_ready(who)
+            if self._ready_timeout > 0:
+                self._mode().wait_ready(connect, who, self._ready_timeout)
             undo.pop_all()
         return names.inner(who.endpoint_id)
 
@@ -126,7 +129,7 @@ class Endpoints:
         endpoint_id = port["device_id"]
         if (
             port["device_owner"] not in (MADE, TAKEN)
-            or port.get("binding:host_id") != host
+            or host_of(port) != host
             or self._turns.taken(endpoint_id)
             or self._in_use(endpoint_id)
         ):
@@ -158,7 +161,7 @@ class Endpoints:
             "mac_address": attached.mac,
             "port": attached.port,
             "veth_outside": attached.name,
-            "ready": "true" if attached.installed else "false",
+            **self._mode().told_ready(attached.installed),
         }
 
     def _create(self, client: Client, wish: Wish) -> Addresses:
@@ -169,6 +172,7 @@ class Endpoints:
             pair = self._links.prepare(who.endpoint_id, wish.addresses.mac, self._mtu(network))
             port, addresses = self._ports.get(client.meanwhile(pair.begin), wish)
             undo.callback(self._drop_port, client, port)
+            port = self._mode().settle(client, port)
             if network.gateway == OVN:
                 routers.give_address(client, port)
             pair.finish()
@@ -195,7 +199,7 @@ class Endpoints:
         port = self.port(client, who)
         network = self._networks.get(client, who.network_id)
         self._links.prepare(who.endpoint_id, port["mac_address"], self._mtu(network)).finish()
-        self._attach(who, port)
+        self._attach(who, self._mode().settle(client, port))
 
     def _let_go(self, connect: Connect, who: Identity) -> None:
         known = self._known.pop(who.endpoint_id, None)
@@ -216,20 +220,13 @@ class Endpoints:
         return endpoint_id in self._known or not netlink.exists(names.inner(endpoint_id))
 
     def _attach(self, who: Identity, port: Resource) -> None:
-        self._links.attach(Link(who.network_id, who.endpoint_id, port["id"], port["mac_address"]))
-
-    def _wait_ready(self, who: Identity) -> None:
-        limit = self._ready_timeout
-        if limit > 0 and not self._links.wait_installed(who.endpoint_id, limit):
-            missing = self._links.missing(who.endpoint_id)
-            raise Unhealthy(
-                str(who),
-                f"not ready after {limit:g} s: {missing}",
-                "ovn-integrate controller status",
-            )
+        tag = self._mode().tag(port)
+        self._links.attach(
+            Link(who.network_id, who.endpoint_id, port["id"], port["mac_address"], tag)
+        )
 
     def _mtu(self, network: Network) -> int:
-        passes = self._links.mtu()
+        passes = self._mode().mtu(network)
         return min(passes, network.mtu) if network.mtu else passes
 
     def _drop_link(self, who: Identity) -> None:

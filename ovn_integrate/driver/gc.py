@@ -30,10 +30,11 @@ from ovn_integrate.driver.calls import PATH
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.links import Attached, Links
+from ovn_integrate.driver.mode import Mode, Modes
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
-from ovn_integrate.driver.owners import ENDPOINTS, RESERVED
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, host_of
 from ovn_integrate.driver.ports import Ports
 from ovn_integrate.errors import Conflict, Error
 from ovn_integrate.host import settings
@@ -116,6 +117,7 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
 class Collector:
     """Collects what has no owner on this host. No call of Docker may wait for it.
 
+    :param mode: how endpoints are connected at this moment.
     :param connect: makes a client of Neutron.
     :param in_flight: the ids that calls in flight are about.
     :param pause: waits between two looks.
@@ -127,6 +129,7 @@ class Collector:
         links: Links,
         networks: Networks,
         *,
+        mode: Callable[[], Mode],
         connect: Callable[[], Client],
         in_flight: Callable[[], Iterable[str]],
         pause: Callable[[], object],
@@ -136,6 +139,7 @@ class Collector:
         self._networks = networks
         self._gateways = Gateways(links)
         self._ports = Ports(networks, Notes(), lambda *_: False)
+        self._mode = mode
         self._connect = connect
         self._in_flight = in_flight
         self._pause = pause
@@ -173,11 +177,14 @@ class Collector:
         settings.require(now, settings.IPAM, settings.SYSTEM_ID)
         host = str(now.system_id)
         client = self._connect()
-        asked: Mapping[str, Any] = {"binding:host_id": host, "device_owner": [*ENDPOINTS, RESERVED]}
+        asked: Mapping[str, Any] = {
+            **self._mode().filters(host),
+            "device_owner": [*ENDPOINTS, RESERVED],
+        }
         return Inventory(
             host,
             # Not every Neutron knows this filter for everyone, and others' ports must never go.
-            [one for one in client.query("ports", **asked) if one.get("binding:host_id") == host],
+            [one for one in client.query("ports", **asked) if host_of(one) == host],
             self._links.all_attached(),
             netlink.veths(),
             client.query("networks"),
@@ -207,7 +214,7 @@ class Collector:
         network = client.show("networks", stray.name)
         ports = client.query("ports", network_id=network["id"])
         if tags.is_of_swarm(stray.owner):
-            ports = [one for one in ports if one.get("binding:host_id") == host]
+            ports = [one for one in ports if host_of(one) == host]
         # Those of its router go with it.
         if tags.MADE in network["tags"] and not all(map(routers.owns, ports)):
             log.warning("network %s of a removed Docker network has ports", network["id"])
@@ -235,6 +242,7 @@ def on_this_host(remote: str, timeout: float) -> Iterator[Collector]:
         yield Collector(
             links,
             Networks(),
+            mode=Modes(links).now,
             connect=lambda: client,
             in_flight=calls.ids,
             pause=calls.pause,

@@ -28,7 +28,7 @@ ENDPOINT = "ovn-integrate:endpoint"
 _TABLES = {
     **settings.TABLES,
     "Bridge": ["name", "datapath_type", "external_ids"],
-    "Port": ["name", "interfaces", "other_config", "external_ids"],
+    "Port": ["name", "interfaces", "tag", "other_config", "external_ids"],
     "Interface": ["name", "ofport", "error", "external_ids"],
 }
 # A bridge's set of ports is only added to and taken from: replicating it would make the cost of
@@ -46,12 +46,14 @@ class Link:
 
     :param port: id of its Neutron port, which is the name of its logical switch port.
     :param mac: what the container's interface will have.
+    :param tag: the VLAN of it on the bridge; None for none.
     """
 
     network_id: str
     endpoint_id: str
     port: str
     mac: str
+    tag: int | None = None
 
     @property
     def outer(self) -> str:
@@ -117,10 +119,14 @@ class Pair:
 
 
 class Links:
-    """The links of this host's endpoints. Any thread may use it."""
+    """The links of this host's endpoints. Any thread may use it.
 
-    def __init__(self, remote: str, timeout: float) -> None:
+    :param owner: the key under which an endpoint's id stands with what is its.
+    """
+
+    def __init__(self, remote: str, timeout: float, owner: str = ENDPOINT) -> None:
         self._remote = remote
+        self._owner = owner
         self._timeout = timeout
         self._opening = threading.Lock()
         self._pump: Pump | None = None
@@ -173,7 +179,7 @@ class Links:
         if not pump.session.connected:
             raise DatabaseUnavailable(self._remote, "the connection is down", "start Open vSwitch")
         with pump.lock:
-            self._bridge(pump.session, settings.read(pump.session).bridge)
+            self._bridge(pump.session)
 
     def settings(self) -> Settings:
         """The host's settings as they are now."""
@@ -215,20 +221,19 @@ class Links:
         """
         pump = self.open()
         with pump.lock:
-            bridge = self._bridge(pump.session, settings.read(pump.session).bridge)
+            bridge = self._bridge(pump.session)
             userspace = bridge.datapath_type == "netdev"
         return Pair(endpoint_id, mac, mtu, userspace=userspace)
 
     def attach(self, link: Link) -> None:
-        """Put the outer end on the integration bridge, bound to its logical port.
+        """Put the outer end on the bridge, bound to its logical port.
 
         :raises Conflict: another endpoint has this name.
-        :raises NotConfigured: the integration bridge does not exist.
+        :raises NotConfigured: the bridge does not exist.
         :raises DatabaseUnavailable: no answer in time; it may have been applied.
         """
-        bridge = self.settings().bridge
         self.open().transact(
-            lambda change: self._attach(change, link, bridge), f"attach {link.endpoint_id[:12]}"
+            lambda change: self._attach(change, link), f"attach {link.endpoint_id[:12]}"
         )
 
     def detach(self, endpoint_id: str) -> None:
@@ -248,15 +253,21 @@ class Links:
         pump = self.open()
         with pump.lock:
             row = self._row(pump.session, "Interface", outer(endpoint_id))
-            view = _view(row) if row is not None else None
+            view = self._view(row) if row is not None else None
         return view if view and view.endpoint_id == endpoint_id else None
 
     def all_attached(self) -> list[Attached]:
         """The OVS Interfaces of all endpoints."""
         pump = self.open()
         with pump.lock:
-            views = [_view(row) for row in pump.session.rows("Interface")]
+            views = [self._view(row) for row in pump.session.rows("Interface")]
         return [view for view in views if view.endpoint_id]
+
+    def tags(self) -> set[int]:
+        """The VLANs of all ports of this host's bridges."""
+        pump = self.open()
+        with pump.lock:
+            return {tag for row in pump.session.rows("Port") for tag in row.tag}
 
     def complete(self, endpoint_id: str) -> bool:
         """Whether the port is on the bridge and both ends of the pair are here."""
@@ -290,31 +301,35 @@ class Links:
             "is it running and connected to the Southbound database?"
         )
 
-    def _attach(self, change: Change, link: Link, bridge_name: str) -> None:
+    def _attach(self, change: Change, link: Link) -> None:
         ids: dict[str, str | None] = {
             "iface-id": link.port,
             "iface-id-ver": link.endpoint_id,
             "attached-mac": link.mac,
             "iface-status": "active",
             NETWORK: link.network_id,
-            ENDPOINT: link.endpoint_id,
+            self._owner: link.endpoint_id,
         }
+        tag = [] if link.tag is None else [link.tag]
         old = self._row(change, "Interface", link.outer)
-        if old is not None and self._row(change, "Port", link.outer) is not None:
-            _refuse_stranger(old, link.endpoint_id)
+        old_port = self._row(change, "Port", link.outer)
+        if old is not None and old_port is not None:
+            self._refuse_stranger(old, link.endpoint_id)
+            change.set(old_port, tag=tag)
             if old.external_ids.get("iface-id") != link.port:
                 ids["ovn-installed"] = None  # that was said of another logical port
             change.set_keys(old, "external_ids", ids)
             return
-        bridge = self._bridge(change, bridge_name)
+        bridge = self._bridge(change)
         interface = change.insert("Interface", name=link.outer, external_ids=ids)
         port = change.insert(
             "Port",
             name=link.outer,
             interfaces=[interface],
+            tag=tag,
             # ovs-ctl removes such ports when the host starts, as their links are gone then.
             other_config={"transient": "true"},
-            external_ids={NETWORK: link.network_id, ENDPOINT: link.endpoint_id},
+            external_ids={NETWORK: link.network_id, self._owner: link.endpoint_id},
         )
         change.add(bridge, "ports", port)
 
@@ -323,19 +338,42 @@ class Links:
         port = self._row(change, "Port", outer(endpoint_id))
         if port is None or interface is None:
             return
-        if interface.external_ids.get(ENDPOINT) != endpoint_id:
+        if interface.external_ids.get(self._owner) != endpoint_id:
             return
         # Whose port it is is not replicated, and the setting may have changed since.
         for bridge in change.rows("Bridge"):
             change.remove(bridge, "ports", port)
 
-    def _bridge(self, session: Session | Change, name: str) -> Row:
+    def _bridge(self, session: Session | Change) -> Row:
+        now = settings.read(session)
+        name = now.endpoint_bridge
         bridge = session.find("Bridge", name=name)
         if bridge is None:
-            raise NotConfigured(
-                f"bridge {name}", "does not exist", "ovn-integrate create-integration-bridge"
-            )
+            verb = "nics-to-bridge NIC" if now.nested else "create-integration-bridge"
+            raise NotConfigured(f"bridge {name}", "does not exist", f"ovn-integrate {verb}")
         return bridge
+
+    def _refuse_stranger(self, row: Row, endpoint_id: str) -> None:
+        owner = row.external_ids.get(self._owner)
+        if owner != endpoint_id:
+            raise Conflict(
+                f"OVS port {row.name}",
+                f"belongs to {owner or 'something else'}",
+                f"ovs-vsctl del-port {row.name}",
+            )
+
+    def _view(self, row: Any) -> Attached:
+        ids: Mapping[str, str] = row.external_ids
+        return Attached(
+            name=row.name,
+            network_id=ids.get(NETWORK, ""),
+            endpoint_id=ids.get(self._owner, ""),
+            port=ids.get("iface-id", ""),
+            mac=ids.get("attached-mac", ""),
+            installed=ids.get("ovn-installed") == "true",
+            ofport=next(iter(row.ofport), None),
+            error=next(iter(row.error), None),
+        )
 
     def _row(self, session: Session | Change, table: str, name: str) -> Row | None:
         where = self._by_name.get((table, name))
@@ -353,27 +391,3 @@ class Links:
                 del self._by_name[table, row.name]
         else:
             self._by_name[table, row.name] = row.uuid
-
-
-def _refuse_stranger(row: Row, endpoint_id: str) -> None:
-    owner = row.external_ids.get(ENDPOINT)
-    if owner != endpoint_id:
-        raise Conflict(
-            f"OVS port {row.name}",
-            f"belongs to {owner or 'something else'}",
-            f"ovs-vsctl del-port {row.name}",
-        )
-
-
-def _view(row: Any) -> Attached:
-    ids: Mapping[str, str] = row.external_ids
-    return Attached(
-        name=row.name,
-        network_id=ids.get(NETWORK, ""),
-        endpoint_id=ids.get(ENDPOINT, ""),
-        port=ids.get("iface-id", ""),
-        mac=ids.get("attached-mac", ""),
-        installed=ids.get("ovn-installed") == "true",
-        ofport=next(iter(row.ofport), None),
-        error=next(iter(row.error), None),
-    )

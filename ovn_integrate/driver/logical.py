@@ -13,6 +13,7 @@ from typing import Any
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.driver.owners import host_of
 from ovn_integrate.errors import (
     Conflict,
     Error,
@@ -194,7 +195,7 @@ def describe_port(port: Resource, network: str) -> dict[str, Any]:
         "addresses": _addresses(port),
         "mac": port["mac_address"],
         "status": port["status"],
-        "host": port.get("binding:host_id", ""),
+        "host": host_of(port),
         "id": port["id"],
     }
 

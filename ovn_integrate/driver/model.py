@@ -52,6 +52,7 @@ class Network:
     :param closed: whether its containers reach each other only where a policy says so.
     :param mtu: in bytes, asked for when the Docker network was made; None when nothing was.
     :param gateway: the way out of it, one of ``options.GATEWAYS``.
+    :param tunnel_mtu: in bytes, what Neutron says that passes.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Network:
     mtu: int | None = None
     closed: bool = False
     gateway: str = DOCKER
+    tunnel_mtu: int | None = None
 
     def subnet_of(self, address: Address4or6) -> Subnet | None:
         return next((one for one in self.subnets if address in one.cidr), None)

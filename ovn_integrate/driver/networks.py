@@ -19,7 +19,7 @@ from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.model import Network, Network4or6, Place, Pool, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import DOCKER, NETWORK, OVN, NetworkOptions
-from ovn_integrate.driver.owners import ENDPOINTS, RESERVED
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, host_of
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class Networks:
         if found is None:
             return
         ports = client.query("ports", network_id=found["id"], device_owner=ENDPOINTS)
-        busy = {tags.at(network_id, port.get("binding:host_id") or "") for port in ports}
+        busy = {tags.at(network_id, host_of(port)) for port in ports}
         for tag in tags.places(found["tags"], network_id):
             if tag not in busy:
                 client.untag("networks", found["id"], tag)
@@ -252,6 +252,14 @@ def with_pool(
         if found:
             return [(one, subnets[one["id"]]) for one in found]
     return []
+
+
+def logical(client: Client, id: str) -> Network:
+    """A logical network as endpoints see it that are of no Docker network.
+
+    :raises NetworkNotFound: there is none.
+    """
+    return _network(client.show("networks", id), _subnets(client, id), "")
 
 
 def to_adopt(client: Client, name: str) -> Resource:
@@ -380,6 +388,7 @@ def _network(found: Resource, subnets: tuple[Subnet, ...], network_id: str) -> N
         tags.mtu(said, network_id),
         closed=tags.POLICY in said,
         gateway=tags.gateway(said, network_id) or DOCKER,
+        tunnel_mtu=found.get("mtu"),
     )
 
 

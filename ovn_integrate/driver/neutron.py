@@ -180,6 +180,14 @@ class Client:
             return False
         return True
 
+    def has_extension(self, alias: str) -> bool:
+        """Whether the server has an extension of the API."""
+        try:
+            self._call("GET", _path("extensions", alias), f"extension {alias}")
+        except NotFound:
+            return False
+        return True
+
     def tag(self, collection: str, id: str, tag: str) -> None:
         """Add a tag; it may be there already."""
         self._call("PUT", _path(collection, id, "tags", tag), f"{_singular(collection)} {id}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 MADE = "docker:endpoint"
 """A port that goes with its endpoint."""
 
@@ -15,3 +18,16 @@ RESERVED = "docker:address"
 
 SET_ASIDE = "docker:reserved"
 """A gateway or an auxiliary address of a Docker network: no endpoint gets it."""
+
+PLUGGED = "docker:plugged"
+"""A port that was plugged into a container without Docker's knowledge, and outlives it."""
+
+HOST = "ovn-integrate.host"
+"""Which host has a port, in its ``binding:profile``, where ``binding:host_id`` names another: that
+of the VM which the host is."""
+
+
+def host_of(port: Mapping[str, Any]) -> str:
+    """The host that a port is on; empty for none."""
+    inner = (port.get("binding:profile") or {}).get(HOST)
+    return str(inner or port.get("binding:host_id") or "")

@@ -19,7 +19,7 @@ from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes, addresses_in
 from ovn_integrate.driver.options import GATEWAY, NETWORK, OVN, PORT
-from ovn_integrate.driver.owners import ENDPOINTS, MADE, RESERVED, TAKEN
+from ovn_integrate.driver.owners import ENDPOINTS, MADE, RESERVED, TAKEN, host_of
 from ovn_integrate.driver.wish import Addresses, Interface4or6, Wish
 from ovn_integrate.errors import (
     Conflict,
@@ -157,7 +157,7 @@ class Ports:
         subject = f"port {port['name'] or port['id']}"
         if port["device_id"] not in ("", wish.who.endpoint_id):
             if not self._yields(client, port, wish.host):
-                raise Conflict(subject, f"is attached on host {port.get('binding:host_id')}")
+                raise Conflict(subject, f"is attached on host {host_of(port)}")
             port = client.show("ports", port["id"])
         self._notes.take(network.id, wish.addresses.mac)
         made_up = wish.addresses.mac not in (None, port["mac_address"]) and not wish.own_mac
@@ -215,8 +215,7 @@ class Ports:
             elif not self._yields(client, port, wish.host):
                 raise type(error)(
                     f"address {_held(port, wish.addresses)}",
-                    f"port {port['name'] or port['id']} on host "
-                    f"{port.get('binding:host_id') or '(none)'} has it",
+                    f"port {port['name'] or port['id']} on host {host_of(port) or '(none)'} has it",
                     _way_out(port),
                 )
         return None
@@ -255,7 +254,7 @@ def undoing(what: str) -> Iterator[None]:
 
 
 def _is_reserved(port: Resource, wish: Wish) -> bool:
-    mine = port.get("binding:host_id") == wish.host
+    mine = host_of(port) == wish.host
     return bool(mine and port["device_owner"] == RESERVED)
 
 
@@ -329,9 +328,7 @@ def _binding(network: Network, wish: Wish, owner: str) -> dict[str, Any]:
     return {
         "device_id": wish.who.endpoint_id,
         "device_owner": owner,
-        "binding:host_id": wish.host,
-        # Becomes options:iface-id-ver of the logical port: only this endpoint's link may bind it.
-        "binding:profile": {"ovn.iface_id_ver": wish.who.endpoint_id, **outside},
+        **wish.binding.attributes(**outside),
     }
 
 

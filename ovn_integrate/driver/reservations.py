@@ -22,7 +22,7 @@ from typing import Any
 from ovn_integrate.driver.model import Address4or6
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes, addresses_in
-from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE, host_of
 from ovn_integrate.driver.pools import Place, PoolId, Pools
 from ovn_integrate.errors import (
     Conflict,
@@ -117,7 +117,7 @@ class Reservations:
         except NotFound:
             return
         for port in _holders(client, network_id, address):
-            if port.get("binding:host_id") != host:
+            if host_of(port) != host:
                 continue
             if port["device_owner"] in ENDPOINTS:
                 self._dead(client, port, host)
@@ -184,7 +184,7 @@ class Reservations:
         """The port that was reserved here for the MAC; None once one of a dead endpoint is gone."""
         ports = client.query("ports", network_id=place.network_id, mac_address=str(asked.mac))
         for port in ports:
-            if port["device_owner"] == RESERVED and port.get("binding:host_id") == host:
+            if port["device_owner"] == RESERVED and host_of(port) == host:
                 return port
             if not self._dead(client, port, host):
                 raise MacAddressInUse(
@@ -200,7 +200,7 @@ class Reservations:
         assert asked.address is not None
         for port in _holders(client, place.network_id, asked.address):
             owner = port["device_owner"]
-            if owner == RESERVED and port.get("binding:host_id") == host:
+            if owner == RESERVED and host_of(port) == host:
                 _free(client, port, asked.address)
             elif owner in ENDPOINTS and self._dead(client, port, host):
                 continue
@@ -333,4 +333,4 @@ def _described(port: Resource) -> str:
     name = port["name"] or port["id"]
     if port["device_owner"] == SET_ASIDE:
         return f"port {name}, set aside as gateway or auxiliary address of a Docker network,"
-    return f"port {name} on host {port.get('binding:host_id') or '(none)'}"
+    return f"port {name} on host {host_of(port) or '(none)'}"

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from ovn_integrate.driver import tags
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import DNS, Address4or6
-from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE, host_of
 from ovn_integrate.errors import (
     Conflict,
     Invalid,
@@ -102,7 +102,7 @@ def _port(client: Client, subnet: Resource, address: str) -> Resource | None:
         if port["device_owner"] in (*ENDPOINTS, RESERVED):
             raise IpAddressAlreadyAllocated(
                 f"address {address}",
-                f"port {port['name'] or port['id']} on host {port['binding:host_id']} has it",
+                f"port {port['name'] or port['id']} on host {host_of(port)} has it",
                 "give another --gateway or --aux-address, or leave it out",
             ) from error
         return port if port["device_owner"] == SET_ASIDE else None

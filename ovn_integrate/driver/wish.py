@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
+from typing import Any
 
 from ovn_integrate.errors import Conflict
 
@@ -45,10 +47,29 @@ class Addresses:
 
 
 @dataclass(frozen=True)
+class Binding:
+    """Where OVN is to find a port.
+
+    :param host_id: its ``binding:host_id``: a chassis, or empty for any.
+    :param profile: what stands in its ``binding:profile``.
+    """
+
+    host_id: str
+    profile: Mapping[str, Any]
+
+    def attributes(self, **more: Any) -> dict[str, Any]:
+        """Of the port.
+
+        :param more: what is to stand in the profile as well.
+        """
+        return {"binding:host_id": self.host_id, "binding:profile": {**self.profile, **more}}
+
+
+@dataclass(frozen=True)
 class Wish:
     """What Docker asks for an endpoint.
 
-    :param host: this chassis, where the port is bound.
+    :param host: this one.
     :param port: id or name of the port to take; None to have one made.
     :param groups: names of the network's groups that it shall be in.
     :param own_mac: whether the MAC address is the user's wish, and none that Docker made up.
@@ -57,6 +78,7 @@ class Wish:
     who: Identity
     addresses: Addresses
     host: str
+    binding: Binding
     port: str | None = None
     groups: tuple[str, ...] = ()
     own_mac: bool = True

@@ -32,6 +32,18 @@ def mtus() -> dict[str, int]:
     return {name: link.mtu for name, link in psutil.net_if_stats().items()}
 
 
+def macs() -> dict[str, str]:
+    """Each link's MAC address, where it has one."""
+    import psutil
+
+    return {
+        name: entry.address
+        for name, entries in psutil.net_if_addrs().items()
+        for entry in entries
+        if entry.family == psutil.AF_LINK
+    }
+
+
 def _link(label: str) -> str:
     # The kernel gives an IPv4 address with a label under that: eth0:1 is on eth0.
     return label.partition(":")[0]

@@ -16,7 +16,7 @@ from ovn_integrate import ovsdb, paths
 from ovn_integrate.errors import Invalid, NotConfigured
 from ovn_integrate.host import credentials
 from ovn_integrate.host.credentials import Credentials
-from ovn_integrate.ovsdb import Session
+from ovn_integrate.ovsdb import Change, Session
 
 ROOT = "Open_vSwitch"
 TABLES = {
@@ -32,8 +32,14 @@ TEP_DEFAULT = "ovn-encap-ip-default"
 ENCAP_TYPE = "ovn-encap-type"
 SYSTEM_ID = "system-id"
 BRIDGE = "ovn-bridge"
+MODE = "ovn-mode"
+NESTED_BRIDGE = "ovn-nested-bridge"
+VIF = "ovn-vif-id"
 
 INTEGRATION_BRIDGE = "br-int"
+
+OVERLAY, UNDERLAY = MODES = ("overlay", "underlay")
+"""Whether a host is a chassis of OVN, or a VM on one, whose containers are ports below its own."""
 
 # What a missing setting asks for.
 VERBS = {
@@ -47,7 +53,13 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a host as they are now; empty where nothing is set."""
+    """The settings of a host as they are now; empty where nothing is set.
+
+    :param bridge: the integration bridge.
+    :param nested_bridge: of a VM, with its NIC; not the key of the integration bridge, as the verbs
+        that make and remove that one must not touch it.
+    :param vif_id: the id of the VM's own port in Neutron.
+    """
 
     system_id: str | None
     ipam: tuple[str, ...]
@@ -57,6 +69,19 @@ class Settings:
     encap_ips: tuple[str, ...]
     bridge: str = INTEGRATION_BRIDGE
     credentials: Credentials | None = None
+    mode: str = OVERLAY
+    nested_bridge: str = ""
+    vif_id: str = ""
+
+    @property
+    def nested(self) -> bool:
+        """Whether this host is a VM on a chassis."""
+        return self.mode == UNDERLAY
+
+    @property
+    def endpoint_bridge(self) -> str:
+        """The bridge on which endpoints are."""
+        return self.nested_bridge if self.nested else self.bridge
 
     @property
     def ipam_urls(self) -> tuple[str, ...]:
@@ -80,7 +105,7 @@ def root(session: Any) -> Any:
     return rows[0]
 
 
-def read(session: Session) -> Settings:
+def read(session: Session | Change) -> Settings:
     """The settings, a key with this chassis' name behind it (``KEY-CHASSIS``) going first.
 
     Connections by TLS to databases show the host's certificate from now on, as of ovn-controller's.
@@ -98,6 +123,9 @@ def read(session: Session) -> Settings:
         encap_ips=_list(value(keys, TEP)),
         bridge=value(keys, BRIDGE) or INTEGRATION_BRIDGE,
         credentials=own,
+        mode=keys.get(MODE, OVERLAY),
+        nested_bridge=keys.get(NESTED_BRIDGE, ""),
+        vif_id=keys.get(VIF, ""),
     )
 
 

@@ -34,6 +34,7 @@ _EXTENSIONS = {
     ),
     "idempotency-key": ("Idempotency-Key", "A creation that is sent again is done once"),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
+    "nested-port-tag": ("Nested Port Tag", "OVN chooses the tag of a port below a parent for 0"),
     "net-mtu": ("Network MTU", "The MTU of a network"),
     "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be changed"),
     "pagination": ("Pagination support", "limit, marker and page_reverse"),

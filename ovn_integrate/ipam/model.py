@@ -167,6 +167,7 @@ class Port(Standard):
 
     :param addresses: its fixed addresses; each one's subnet is the one of the network that has it.
     :param profile: ``binding:profile`` as JSON text.
+    :param tag: the VLAN tag that OVN gave to the port of a container in a VM.
     :param up: whether OVN says that a chassis has it.
     """
 
@@ -178,6 +179,7 @@ class Port(Standard):
     device_owner: str = ""
     host_id: str = ""
     profile: str = "{}"
+    tag: int | None = None
     vnic_type: str = "normal"
     port_security_enabled: bool = True
     pairs: tuple[Pair, ...] = ()
@@ -216,7 +218,7 @@ class Port(Standard):
             "port_security_enabled": self.port_security_enabled,
             "security_groups": list(self.security_groups),
             "binding:vnic_type": self.vnic_type,
-            "binding:profile": json.loads(self.profile),
+            "binding:profile": self._profile(),
             "binding:host_id": self.host_id,
             "binding:vif_type": "ovs" if self.host_id else "unbound",
             "binding:vif_details": {},
@@ -229,6 +231,13 @@ class Port(Standard):
             "dns_assignment": [self._assignment(address) for address in self.addresses],
             **self.standard(),
         }
+
+    def _profile(self) -> dict[str, Any]:
+        """What was given, with the tag that OVN chose where the choice was left to it."""
+        given: dict[str, Any] = json.loads(self.profile)
+        if self.tag and "parent_name" in given and not given.get("tag"):
+            given["tag"] = self.tag
+        return given
 
     def _assignment(self, address: Address) -> dict[str, str]:
         # Neutron makes up a name for a port without one, which OVN then does not answer to either.

@@ -18,7 +18,6 @@ from ovn_integrate.ipam.faults import (
     AddressPairAndPortSecurityRequired,
     AllocationOnAutoAddressSubnet,
     BadRequest,
-    HTTPBadRequest,
     InvalidInput,
     InvalidIpForNetwork,
     InvalidIpForSubnet,
@@ -32,6 +31,7 @@ from ovn_integrate.ipam.model import Pair, Port, Subnet
 from ovn_integrate.ipam.networks import now
 
 _TAGS = range(4096)
+_NESTED: Mapping[str, type] = {"parent_name": str, "tag": int}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Port:
     mac = _new_mac(draft, network.id, fields.pop("mac_address", None))
     wishes: Sequence[Wish] | None = fields.pop("fixed_ips", None)
     fields.setdefault("port_security_enabled", network.port_security_enabled)
-    fields = _plain(draft, fields, mac)
+    fields = _plain(draft, fields, mac, None)
     draft.touch(network.id)
     time = now()
     port = Port(
@@ -79,7 +79,7 @@ def update(draft: Draft, id: str, attributes: Mapping[str, Any]) -> Port:
         _keep_floating(draft, id, fields["addresses"])
         portforwarding_ends.release(draft, id, fields["addresses"])
     fields.pop("fixed_ips", None)
-    new = replace(old, mac_address=mac, **_plain(draft, fields, mac))
+    new = replace(old, mac_address=mac, **_plain(draft, fields, mac, old))
     if new == old:
         return old
     security_groups.check_port(new, old)
@@ -219,7 +219,7 @@ def _new_mac(draft: Draft, network_id: str, asked: str | None) -> str:
     return asked
 
 
-def _plain(draft: Draft, fields: dict[str, Any], mac: str) -> dict[str, Any]:
+def _plain(draft: Draft, fields: dict[str, Any], mac: str, old: Port | None) -> dict[str, Any]:
     if "security_groups" in fields:
         fields["security_groups"] = security_groups.named(draft, fields["security_groups"] or ())
     if fields.pop("extra_dhcp_opts", None):
@@ -228,6 +228,8 @@ def _plain(draft: Draft, fields: dict[str, Any], mac: str) -> dict[str, Any]:
         profile = fields.pop("binding:profile") or {}
         _check_profile(draft, profile)
         fields["profile"] = json.dumps(profile, sort_keys=True)
+        if old is None or json.loads(old.profile).get("parent_name") != profile.get("parent_name"):
+            fields["tag"] = None  # OVN's choice was below another parent
     if "allowed_address_pairs" in fields:
         fields["pairs"] = tuple(
             Pair(address, other or mac)
@@ -242,14 +244,21 @@ def _check_pairs(port: Port) -> None:
 
 
 def _check_profile(draft: Draft, profile: Mapping[str, Any]) -> None:
-    """A container in a VM: its parent's port and the VLAN tag that the parent puts on it."""
-    parent, tag = profile.get("parent_name"), profile.get("tag")
-    if parent is None and tag is None:
+    """A container in a VM: its parent's port and the VLAN tag that the parent puts on it
+    (Neutron: ``common/ovn/utils.py``, ``validate_and_get_data_from_binding_profile``)."""
+    given = [key for key in _NESTED if key in profile]
+    if not given:
         return
-    if not isinstance(parent, str) or isinstance(tag, bool) or not isinstance(tag, int):
-        raise HTTPBadRequest(
-            reason="Invalid binding:profile. A parent_name and a tag (a number) belong together"
-        )
+    if len(given) < len(_NESTED):
+        raise _bad_profile(f"dict_keys({list(_NESTED)}) are all required.")
+    for key, kind in _NESTED.items():
+        if not isinstance(profile[key], kind) or isinstance(profile[key], bool):
+            raise _bad_profile(f"{key} {profile[key]} value invalid type")
+    tag = profile["tag"]
     if tag not in _TAGS:
-        raise InvalidInput(reason=f"Invalid binding:profile. tag {tag} must be from 0 to 4095")
-    draft.port(parent)
+        raise _bad_profile(f'tag "{tag}" must be an integer between 0 and 4095, inclusive')
+    draft.port(profile["parent_name"])
+
+
+def _bad_profile(why: str) -> InvalidInput:
+    return InvalidInput(reason=f"Invalid binding:profile. {why}")

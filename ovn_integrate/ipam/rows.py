@@ -44,6 +44,7 @@ TABLES = {
         "enabled",
         "up",
         "parent_name",
+        "tag",
         "tag_request",
         "dhcpv4_options",
         "dhcpv6_options",
@@ -213,7 +214,7 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
         "port_security": _port_security(port, own),
         "enabled": port.admin_state_up,
         "parent_name": profile.get("parent_name", []),
-        # OVN copies a requested tag into ``tag``, which nobody else may write (ovn-nb(5)).
+        # OVN copies a requested tag into ``tag``, and chooses one for 0 (ovn-nb(5)).
         "tag_request": profile.get("tag", []),
         "options": filled(
             {
@@ -269,6 +270,7 @@ def port_of(row: Any) -> Port | None:
         device_owner=keys.get("neutron:device_owner", ""),
         host_id=keys.get(OURS + "host_id", ""),
         profile=keys.get(OURS + "profile", "{}"),
+        tag=next(iter(row.tag), None),
         vnic_type=keys.get("neutron:vnic_type", "normal"),
         port_security_enabled=_is(keys, "port_security_enabled", True),
         pairs=tuple(Pair(*one.split(",")) for one in keys.get(OURS + "pairs", "").split()),

@@ -97,6 +97,10 @@ class Writer:
         if isinstance(new, Port):
             after.update(self._dhcp_references(new, draft))
         self._change.verify(row, "external_ids")
+        if before.get("parent_name") != after.get("parent_name"):
+            # ovn-northd keeps a tag that is there, which may be another's below the next parent.
+            self._change.verify(row, "tag")
+            self._change.set(row, tag=[])
         for column, wanted in after.items():
             if isinstance(wanted, dict):
                 self._change.set_keys(row, column, _difference(before[column], wanted))

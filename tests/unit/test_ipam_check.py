@@ -34,7 +34,7 @@ def port(number: int, address: str, **more: Any) -> Port:
 
 
 def row(**columns: Any) -> Any:
-    return SimpleNamespace(**{"uuid": uuid.uuid4(), **columns})
+    return SimpleNamespace(**{"uuid": uuid.uuid4(), "tag": [], **columns})
 
 
 def tables(

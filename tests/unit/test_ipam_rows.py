@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -62,7 +63,7 @@ PORT = Port(
 def row(columns: dict[str, Any], **further: Any) -> Any:
     """A row as OVSDB would give it: optional values as lists."""
     found = {key: [value] if isinstance(value, bool) else value for key, value in columns.items()}
-    return SimpleNamespace(**{"up": [], **found, **further})
+    return SimpleNamespace(**{"up": [], "tag": [], **found, **further})
 
 
 def test_what_is_written_is_read_again() -> None:
@@ -129,6 +130,17 @@ def test_a_container_in_a_vm_asks_for_its_tag() -> None:
     assert (columns["parent_name"], columns["tag_request"]) == ("vm", 5)
 
 
+def test_the_tag_that_ovn_chose_is_told() -> None:
+    for profile, tag, told in (
+        ({"parent_name": "vm", "tag": 0}, 7, 7),
+        ({"parent_name": "vm", "tag": 0}, None, 0),
+        ({"parent_name": "vm", "tag": 5}, None, 5),
+        ({"tag": 0}, 7, 0),
+    ):
+        port = replace(PORT, profile=json.dumps(profile), tag=tag)
+        assert port.body([SUBNET])["binding:profile"] == {**profile, "tag": told}
+
+
 def test_rows_of_neutron_itself_are_read() -> None:
     keys = {
         "neutron:cidrs": "192.168.1.20/24",
@@ -142,6 +154,7 @@ def test_rows_of_neutron_itself_are_read() -> None:
             external_ids=keys,
             enabled=[True],
             up=[True],
+            tag=[],
             addresses=["fa:16:3e:9c:0b:f2 192.168.1.20", "unknown"],
         )
     )

@@ -11,6 +11,7 @@ import pytest
 
 from tests import neutron
 from tests.functional.daemons import OvsdbServer
+from tests.functional.driver import vm as vms
 from tests.functional.driver.bed import IPAM, SETTINGS, Host, Lan, serve
 from tests.functional.namespaces import own_network
 from tests.functional.neutrons import beside
@@ -22,7 +23,7 @@ def namespace() -> Iterator[None]:
         yield
 
 
-_EITHER = {"test_endpoints", "test_networks", "test_logical", "test_handover"}
+_EITHER = {"test_endpoints", "test_networks", "test_logical", "test_handover", "test_underlay_tags"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -61,7 +62,7 @@ def host(namespace: None, request: pytest.FixtureRequest) -> Iterator[Host]:
             plugin = folder / "p.sock"
             start = f"driver.application({ovs.remote!r}, ready_timeout=0)"
             processes.append(serve(start, f"unix:{plugin}", folder / "d", keep_alive=False))
-            yield Host(ovs, plugin)
+            yield Host(ovs, plugin, nb)
         finally:
             for process in processes:
                 process.terminate()
@@ -84,3 +85,16 @@ def lan(host: Host) -> Iterator[Lan]:
     assert host.ok("NetworkDriver.CreateNetwork", made.body) == {}
     yield made
     made.remove()
+
+
+@pytest.fixture
+def vm(host: Host) -> Iterator[vms.Vm]:
+    with vms.booted(host) as made:
+        yield made
+
+
+@pytest.fixture
+def driver(host: Host) -> Iterator[vms.Call]:
+    """A driver of the test's own on the same host, which waits for OVN."""
+    with vms.served(host) as call:
+        yield call

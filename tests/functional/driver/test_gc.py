@@ -11,6 +11,7 @@ from ovn_integrate import netlink, paths, servers
 from ovn_integrate.driver import app, calls, gc, links, owners
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.engine import Known
+from ovn_integrate.driver.mode import Modes
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.owners import MADE
 from ovn_integrate.driver.reconcile import Clock
@@ -33,6 +34,7 @@ def collector(host: Host) -> Iterator[Make]:
         return gc.Collector(
             own,
             Networks(),
+            mode=Modes(own).now,
             connect=lambda: host.neutron,
             in_flight=in_flight,
             pause=pause,

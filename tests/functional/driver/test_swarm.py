@@ -11,6 +11,7 @@ import pytest
 
 from ovn_integrate.driver import gc, links, tags
 from ovn_integrate.driver.engine import Known
+from ovn_integrate.driver.mode import Modes
 from ovn_integrate.driver.model import Place, Pool
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.options import NetworkOptions
@@ -204,6 +205,7 @@ def test_collecting_takes_this_host_off_and_no_other(host: Host, swarm: Swarm) -
         collector = gc.Collector(
             own,
             Networks(),
+            mode=Modes(own).now,
             connect=lambda: host.neutron,
             in_flight=list,
             pause=lambda: None,

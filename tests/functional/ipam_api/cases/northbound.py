@@ -24,6 +24,14 @@ def _port(name: str, /, **given: object) -> Case:
     return case(f"port: {name}", NETWORK, V4, V6, port(**given), _PORTS)
 
 
+def _child(name: str, tag: int, *steps: Step) -> Case:
+    """A container's port below that of its VM."""
+    profile = {"parent_name": "$p", "tag": tag}
+    child = port("q", fixed_ips=ips("10.0.0.8"), binding__profile=profile)
+    made = port(mac_address=MAC, fixed_ips=ips("10.0.0.9"))
+    return case(f"port: {name}", NETWORK, V4, made, child, *steps, _PORTS)
+
+
 def _changed(name: str, change: Step) -> Case:
     made = port(mac_address=MAC, fixed_ips=_TWO)
     return case(f"port: {name}", NETWORK, V4, V6, made, change, _PORTS)
@@ -85,6 +93,9 @@ CASES = (
         ],
     ),
     _port("host that is not there", binding__host_id="nowhere"),
+    _child("child", 5),
+    _child("child whose tag OVN chooses", 0),
+    _child("child no more", 5, put("ports/$q", binding__profile={})),
     _changed("changed", put("ports/$p", name="n", fixed_ips=ips("10.0.0.7"))),
     _changed("gone", delete("ports/$p")),
     case(

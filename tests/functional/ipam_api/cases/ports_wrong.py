@@ -86,6 +86,20 @@ CASES = (
     _wrong("profile of text", binding__profile="x"),
     _wrong("parent that is not there", binding__profile={"parent_name": f"{UNKNOWN}1", "tag": 5}),
     _wrong("parent without a tag", binding__profile={"parent_name": f"{UNKNOWN}1"}),
+    _wrong("tag without a parent", binding__profile={"tag": 5}),
+    *(
+        on_v4(
+            f"parent and a tag of {tag!r}",
+            port(),
+            port("q", binding__profile={"parent_name": "$p", "tag": tag}),
+        )
+        for tag in (-1, 4096, "5")
+    ),
+    on_v4(
+        "parent that is not there, at an update",
+        port(),
+        put("ports/$p", binding__profile={"parent_name": f"{UNKNOWN}1", "tag": 5}),
+    ),
     _wrong("status given", status="ACTIVE"),
     _wrong("kind of VIF given", binding__vif_type="ovs"),
     _wrong("unknown attribute", bogus=1),

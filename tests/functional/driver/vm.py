@@ -1,0 +1,74 @@
+"""The tests' host as a VM on a chassis, and a driver of the test's own there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ovn_integrate.driver import app, links
+from ovn_integrate.driver.driver import Driver
+from tests.functional.driver.bed import REMOVE, SET, Host, run
+
+Call = Callable[[str, Any], dict[str, Any]]
+
+BRIDGE, NIC, MAC = "breth7", "eth7", "0a:00:00:00:00:07"
+NIC_MTU = 1400
+
+
+class Vm:
+    """The host as a VM: a bridge with its NIC, whose MAC address a port in Neutron has."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        network = host.neutron.create("networks", name="of VMs")
+        self.network = str(network["id"])
+        self.port = str(self.make_port()["id"])
+
+    def make_port(self, mac: str = MAC) -> dict[str, Any]:
+        return self.host.neutron.create("ports", network_id=self.network, mac_address=mac)
+
+    def remove(self) -> None:
+        for port in self.host.neutron.query("ports", network_id=self.network):
+            self.host.neutron.delete("ports", port["id"])
+        self.host.neutron.delete("networks", self.network)
+
+    def profile(self, endpoint: dict[str, Any]) -> dict[str, Any]:
+        (port,) = self.host.neutron.query("ports", device_id=endpoint["EndpointID"])
+        profile: dict[str, Any] = port["binding:profile"]
+        return profile
+
+    def vlan(self, endpoint: dict[str, Any]) -> str:
+        name = links.outer(endpoint["EndpointID"])
+        assert self.host.ovs.ctl("port-to-br", name).strip() == BRIDGE
+        return self.host.ovs.ctl("get", "Port", name, "tag").strip()
+
+
+@contextmanager
+def booted(host: Host) -> Iterator[Vm]:
+    """Makes a VM of a host, and a chassis again."""
+    run("ip", "link", "add", NIC, "mtu", str(NIC_MTU), "address", MAC, "type", "veth")
+    add = ("add-br", BRIDGE, "--", "set", "Bridge", BRIDGE, "datapath_type=netdev")
+    host.ovs.ctl(*add, "--", "add-port", BRIDGE, NIC)
+    host.ovs.ctl(*SET, "external_ids:ovn-mode=underlay", f"external_ids:ovn-nested-bridge={BRIDGE}")
+    made = Vm(host)
+    yield made
+    made.remove()
+    for key in ("ovn-mode", "ovn-nested-bridge", "ovn-vif-id"):
+        host.ovs.ctl(*REMOVE, key)
+    host.ovs.ctl("del-br", BRIDGE)
+    run("ip", "link", "delete", NIC)
+
+
+@contextmanager
+def served(host: Host) -> Iterator[Call]:
+    """A driver of this process's own."""
+    own = links.Links(host.ovs.remote, 5)
+    client = app.create(Driver(own, ready_timeout=0.5)).test_client()
+
+    def call(method: str, body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = client.post(f"/{method}", json=body).get_json()
+        return answer
+
+    yield call
+    own.close()
