@@ -101,6 +101,7 @@ def start(
             scope=scope,
             gc_interval=gc_interval,
             names=True,
+            tests=True,
         ),
         bind=bind,
         pidfile=paths.pidfile("driver"),

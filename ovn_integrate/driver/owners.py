@@ -15,3 +15,9 @@ RESERVED = "docker:address"
 
 SET_ASIDE = "docker:reserved"
 """A gateway or an auxiliary address of a Docker network: no endpoint gets it."""
+
+TESTER = "ovn-integrate:tester"
+"""The end of a test that whoever runs it has."""
+
+TESTED = "ovn-integrate:tested"
+"""The end of a test that the driver of another chassis shall bring up, see ``answering``."""
