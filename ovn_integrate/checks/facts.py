@@ -15,7 +15,7 @@ T = TypeVar("T")
 _HOST = {
     **bridge.TABLES,
     settings.ROOT: [*bridge.TABLES[settings.ROOT], "ssl"],
-    "SSL": ["certificate", "ca_cert"],
+    "SSL": ["private_key", "certificate", "ca_cert"],
 }
 _SOUTHBOUND = {
     "SB_Global": ["nb_cfg", "options"],

@@ -21,6 +21,7 @@ VERBS = {
     "status": (f"{_CLI}.status:status", "Show this chassis, its servers and tunnels."),
     "doctor": (f"{_CLI}.doctor:doctor", "Find what is wrong with this host."),
     "test": (f"{_CLI}.test:test", "Test the network to another chassis."),
+    "trace": (f"{_CLI}.trace:trace", "Show a packet's way from a container."),
     "set-ipam": (f"{_CLI}.settings:set_ipam", "Say where the IPAM server and OVN central are."),
     "unset-ipam": (f"{_CLI}.settings:unset_ipam", "Forget where they are."),
     "set-tep": (f"{_CLI}.settings:set_tep", "Set this host's tunnel endpoint."),
