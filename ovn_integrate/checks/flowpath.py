@@ -11,8 +11,8 @@ _NAMED = re.compile(r'(\w+)="([^"]*)"')
 _FLOW = re.compile(r"^\s*\d+\. (\w+)(?: \([^)]*\))?: (.*), priority (\d+), uuid ([0-9a-f]+)$")
 _NO_MATCH = re.compile(r"^\s*\d+\. (\w+)(?: \([^)]*\))?: no match")
 _OUTPUT = re.compile(r'/\* output to "([^"]*)", type "([^"]*)" \*/')
-_NEXT_HOP = re.compile(r"^(?:reg0|xxreg0) = ([0-9a-f.:]+);$")
-_NAT = re.compile(r"^ct_(?:dnat|snat|lb)\w*\((.+)\);?$")
+_NEXT_HOP = re.compile(r"^(?:reg0|xxreg0) = (ip[46]\.dst|[0-9a-f.:]+);$")
+_NAT = re.compile(r"^ct_(dnat|snat|lb)\w*\((.+)\);?$")
 
 DEFAULT, _HIGHEST = 1000, 33767
 """What ovn-northd adds to an ACL's priority, and the highest that there is then; a flow of another
@@ -85,9 +85,11 @@ class _Reader:
         elif out := _OUTPUT.search(action):
             yield Hop("output", out[1], self._flow.stage, out[2])
         elif "ip_routing" in self._flow.stage and (hop := _NEXT_HOP.match(action)):
-            yield self._hop("route", f"{self._flow.what} by {hop[1]}")
+            by = "" if hop[1].startswith("ip") else f" by {hop[1]}"
+            yield self._hop("route", self._flow.what + by)
         elif nat := _NAT.match(action):
-            yield self._hop("nat", nat[1])
+            end = "source" if nat[1] == "snat" else "target"
+            yield self._hop("nat", f"the {end} becomes {nat[2]}")
 
     def _hop(self, kind: str, what: str) -> Hop:
         flow = self._flow

@@ -176,10 +176,7 @@ def _judge(hops: Sequence[Hop], told: _Telling) -> tuple[str, str]:
 
 
 def _ovn_trace(facts: Facts, ends: Ends, packet: Packet) -> tuple[str, str]:
-    argv = ["ovn-trace", f"--db={facts.settings.remote}", "--no-leader-only"]
-    for row in facts.host.rows("SSL"):
-        argv += [f"--private-key={row.private_key}", f"--certificate={row.certificate}"]
-        argv += [f"--ca-cert={row.ca_cert}"]
+    argv = ["ovn-trace", f"--db={facts.settings.remote}", "--no-leader-only", *facts.credentials]
     # Of a new connection; without these it takes all for established ones.
     argv += ["--no-friendly-names", *["--ct=new"] * _PASSES]
     argv += [f"neutron-{ends.port['network_id']}", _microflow(ends, packet)]

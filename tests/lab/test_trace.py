@@ -93,6 +93,11 @@ def test_out_by_a_router(path: Cluster) -> None:
     for word in ("network out", "router out", "route ip4.dst == 0.0.0.0/0 by 100.64.0.1"):
         assert word in answer["words"]
     assert "leaves OVN by the bridge that the network is mapped to" in answer["words"]
+    # Now OVN knows the next hop's MAC address.
+    path.first.docker("exec", "outer", "ping", "-c", "3", "-W", "5", "100.64.0.1")
+    answer = trace(path.first, "outer", "9.9.9.9:443")
+    assert "NAT the source becomes 100.64.0." in answer["words"]
+    assert "sends it out by patch-br-int-to-provnet" in answer["words"]
 
 
 def test_flows_that_are_not_what_ovn_says(path: Cluster) -> None:

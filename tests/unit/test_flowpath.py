@@ -107,7 +107,7 @@ def test_what_a_router_does() -> None:
     told = [(hop.kind, hop.what) for hop in hops if hop.kind != "datapath"]
     assert told == [
         ("route", "reg7 == 0 && ip4.dst == 0.0.0.0/0 by 100.64.0.1"),
-        ("nat", "100.64.0.2"),
+        ("nat", "the source becomes 100.64.0.2"),
         ("output", "patch"),
         ("output", "localnet"),
     ]
