@@ -22,6 +22,7 @@ VERBS = {
     "doctor": (f"{_CLI}.doctor:doctor", "Find what is wrong with this host."),
     "test": (f"{_CLI}.test:test", "Test the network to another chassis."),
     "trace": (f"{_CLI}.trace:trace", "Show a packet's way from a container."),
+    "bundle": (f"{_CLI}.bundle:bundle", "Put all that a fault's finder asks for into a file."),
     "set-ipam": (f"{_CLI}.settings:set_ipam", "Say where the IPAM server and OVN central are."),
     "unset-ipam": (f"{_CLI}.settings:unset_ipam", "Forget where they are."),
     "set-tep": (f"{_CLI}.settings:set_tep", "Set this host's tunnel endpoint."),
