@@ -83,6 +83,21 @@ def make_veth(outer: str, inner: str, *, mac: str | None, mtu: int) -> None:
             route.link("add", ifname=outer, kind="veth", mtu=mtu, state="up", peer=peer)
 
 
+def make_veth_into(outer: str, inner: str, namespace: int, *, mac: str, mtu: int) -> None:
+    """Make a veth pair, ``outer`` here and up, ``inner`` in another network namespace.
+
+    :param namespace: its descriptor.
+    :param mac: of ``inner``.
+    :param mtu: in bytes.
+    :raises CommandFailed: the kernel refused.
+    :raises NotPermitted: root is needed.
+    """
+    _check_name(outer)
+    peer = {"ifname": inner, "mtu": mtu, "address": mac, "net_ns_fd": namespace}
+    with _changing(f"veth {outer}") as route:
+        route.link("add", ifname=outer, kind="veth", mtu=mtu, state="up", peer=peer)
+
+
 def set_address(name: str, address: IPv4Interface) -> None:
     """Have an address on a link, and the link up.
 

@@ -59,6 +59,11 @@ def ovn_logdir() -> Path:
     return _folder("OVN_LOGDIR", "/var/log/ovn")
 
 
+def ovn_dbdir() -> Path:
+    """The folder of OVN's databases."""
+    return _folder("OVN_DBDIR", "/var/lib/ovn")
+
+
 def nb_remote() -> str:
     """The local remote of OVN Northbound, on the host where it runs."""
     return f"unix:{ovn_rundir()}/ovnnb_db.sock"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ovn_integrate.errors import CommandFailed
 
 TIMEOUT = 30.0
+_LAST = 1.0  # seconds for what a killed command leaves in its pipes
 
 Process = subprocess.Popen[bytes]
 StillRunning = subprocess.TimeoutExpired
@@ -49,6 +52,49 @@ def run(
     if done.returncode != 0:
         raise CommandFailed(shlex.join(words), f"status {done.returncode}: {_last_words(done)}")
     return done.stdout
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What a command did.
+
+    :ivar status: None when it was killed at the end of its time.
+    """
+
+    status: int | None
+    output: bytes
+    errors: bytes
+
+
+def capture(argv: Sequence[str | Path], timeout: float) -> Captured:
+    """Run a command, and return all that it said, also when it failed or was killed.
+
+    It and what it started are killed when its time is over; one that cannot be is left.
+
+    :param timeout: in seconds.
+    :raises CommandFailed: it is not installed.
+    """
+    words = [str(word) for word in argv]
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise CommandFailed(words[0], "is not installed", f"tried: {shlex.join(words)}") from error
+    try:
+        output, errors = process.communicate(timeout=timeout)
+        return Captured(process.returncode, output, errors)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        output, errors = process.communicate(timeout=_LAST)
+    except subprocess.TimeoutExpired as late:
+        output, errors = late.output or b"", late.stderr or b""
+    return Captured(None, output, errors)
 
 
 def spawn(argv: Sequence[str | Path], log: Path) -> Process:

@@ -60,6 +60,20 @@ class Facts:
         return keys
 
     @property
+    def credentials(self) -> list[str]:
+        """The options by which OVN's own tools show this host's certificate (``ovs-vsctl
+        set-ssl``); none where it has none."""
+        return [
+            f"--{name}={value}"
+            for row in self.host.rows("SSL")
+            for name, value in (
+                ("private-key", row.private_key),
+                ("certificate", row.certificate),
+                ("ca-cert", row.ca_cert),
+            )
+        ]
+
+    @property
     def southbound(self) -> Session:
         """:raises NotConfigured: no remote is set.
         :raises DatabaseUnavailable: none of them answers.

@@ -116,6 +116,7 @@ def start(
             scope=scope,
             gc_interval=gc_interval,
             names=True,
+            tests=True,
         )
 
     web.serve(

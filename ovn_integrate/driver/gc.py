@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate import netlink, paths, servers
-from ovn_integrate.driver import engine, keystone, routers, tags
+from ovn_integrate.driver import engine, keystone, routers, tags, trial
 from ovn_integrate.driver import links as names
 from ovn_integrate.driver.calls import PATH
 from ovn_integrate.driver.engine import Known
@@ -49,6 +49,7 @@ PAUSE = 3.0
 _ORPHANED = 20.0
 
 PORT, BRIDGE_PORT, LINK, NETWORK = "port", "OVS port", "link", "network"
+TEST_PORT, TEST_NETWORK = "test's OVS port", "test's network"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Inventory:
     :param links: names of veth links that may be ours.
     :param networks: Neutron's, of which some have tags of Docker networks.
     :param gateways: of Neutron's subnets.
+    :param test_ports: OVS ports of tests whose process is gone.
     """
 
     host: str
@@ -68,13 +70,14 @@ class Inventory:
     links: Sequence[str] = ()
     networks: Sequence[Resource] = ()
     gateways: frozenset[str] = frozenset()
+    test_ports: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Stray:
     """A thing without an owner.
 
-    :param kind: ``port``, ``OVS port``, ``link`` or ``network``.
+    :param kind: ``port``, ``OVS port``, ``link`` or ``network``, or what is left of a test.
     :param owner: the id, or the beginning of it, of the endpoint or Docker network that it was for.
     :param sure: whether it can be told from here that nobody needs it.
     """
@@ -112,6 +115,11 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
         if port["device_id"] not in alive and not held:
             yield Stray(PORT, port["id"], port["device_id"], unknown)
     yield from _stray_networks(have, known, calls)
+    killed = "the test that it was for was killed"
+    for name in have.test_ports:
+        yield Stray(TEST_PORT, name, "", killed)
+    for network in trial.left_behind(have.networks, have.links, have.host):
+        yield Stray(TEST_NETWORK, network["id"], "", killed)
 
 
 class Collector:
@@ -181,14 +189,16 @@ class Collector:
             **self._mode().filters(host),
             "device_owner": [*ENDPOINTS, RESERVED],
         }
+        networks = client.query("networks")
         return Inventory(
             host,
             # Not every Neutron knows this filter for everyone, and others' ports must never go.
             [one for one in client.query("ports", **asked) if host_of(one) == host],
             self._links.all_attached(),
             netlink.veths(),
-            client.query("networks"),
+            networks,
             frozenset(one["gateway_ip"] or "" for one in client.query("subnets")),
+            trial.ports_left(self._links),
         )
 
     def _remove(self, stray: Stray) -> bool:
@@ -198,6 +208,10 @@ class Collector:
             netlink.delete_link(stray.name)
         elif stray.kind == PORT:
             self._remove_port(stray)
+        elif stray.kind == TEST_PORT:
+            trial.delete_port(self._links, stray.name)
+        elif stray.kind == TEST_NETWORK:
+            trial.delete_network(self._connect(), stray.name)
         else:
             return self._take_off(stray)
         return True

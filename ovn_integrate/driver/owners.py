@@ -31,3 +31,10 @@ def host_of(port: Mapping[str, Any]) -> str:
     """The host that a port is on; empty for none."""
     inner = (port.get("binding:profile") or {}).get(HOST)
     return str(inner or port.get("binding:host_id") or "")
+
+
+TESTER = "ovn-integrate:tester"
+"""The end of a test that whoever runs it has."""
+
+TESTED = "ovn-integrate:tested"
+"""The end of a test that the driver of another chassis shall bring up, see ``answering``."""

@@ -1,5 +1,5 @@
 """What goes on by the clock, in the process that serves Docker and beside its calls: collecting,
-and keeping the bridge to the host."""
+keeping the bridge to the host, and answering the tests of other chassis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable
 
 from ovn_integrate import netlink
+from ovn_integrate.driver.answering import Answering
 from ovn_integrate.driver.gc import PAUSE, Collector
+from ovn_integrate.errors import Error
 from ovn_integrate.host import gateway
 from ovn_integrate.repeated import Repeated
 
@@ -20,6 +22,7 @@ INTERVAL = 300.0
 _FIRST = 20.0
 
 _LOOK = 1.0  # seconds
+_AGAIN = 5.0  # seconds
 
 
 class Clock(Repeated):
@@ -67,3 +70,19 @@ class Keeper(Repeated):
         if now is not None:
             self._restore()
         self._seen = now
+
+
+class Answerer(Repeated):
+    """Answers the tests of other chassis, and begins anew when that ends: the settings changed, or
+    Southbound was out of reach."""
+
+    def __init__(self, answering: Answering) -> None:
+        super().__init__("answering tests", _LOOK, _AGAIN)
+        self._answering = answering
+
+    def _do(self) -> None:
+        try:
+            self._answering.follow()
+        except Error as error:
+            # ovn-controller says so louder, and nothing but a test misses it.
+            log.info("no tests are answered: %s", error)

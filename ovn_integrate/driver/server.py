@@ -33,6 +33,7 @@ def application(
     scope: str = LOCAL,
     gc_interval: float = 0,
     names: bool = False,
+    tests: bool = False,
 ) -> Application:
     """The driver's application, to be made in the process that serves it.
 
@@ -45,8 +46,10 @@ def application(
     :param scope: one of `options.SCOPES`, what GetCapabilities says.
     :param gc_interval: seconds between two collections of what has no owner; 0 for none.
     :param names: whether to follow Docker's events for the names of containers.
+    :param tests: whether to answer the tests of other chassis.
     """
     from ovn_integrate.driver import app, reconcile
+    from ovn_integrate.driver.answering import Answering
     from ovn_integrate.driver.calls import Calls
     from ovn_integrate.driver.driver import Driver
     from ovn_integrate.driver.gateways import Gateways
@@ -63,6 +66,8 @@ def application(
         ).start()
     if names:
         driver.names().start()
+    if tests:
+        reconcile.Answerer(Answering(links, timeout)).start()
     reconcile.Keeper(driver.restore).start()
     return app.create(driver, calls)
 

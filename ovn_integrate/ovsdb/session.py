@@ -62,6 +62,7 @@ class Session:
         unread: Tables | None = None,
         notice: Notice | None = None,
         patient: bool = False,
+        only: Mapping[str, Sequence[Any]] | None = None,
     ) -> Session:
         """Connect and wait for the first replica.
 
@@ -74,6 +75,8 @@ class Session:
             the replica, in the thread that runs the session.
         :param timeout: seconds for this call, and for each later one that names none.
         :param patient: try again until then when a server refuses, as one that is starting does.
+        :param only: conditions (RFC 7047 5.1, ``<condition>``) of the rows to replicate, any of
+            them, by table: the server sends no others.
         :raises DatabaseUnavailable: no server answered in time.
         """
         deadline = time.monotonic() + timeout
@@ -81,6 +84,8 @@ class Session:
         for table, columns in _known(helper.schema_json, tables, unread or {}).items():
             helper.register_columns(table, columns, list((unread or {}).get(table, ())))
         replica = Replica(remote, helper, notice)
+        for table, conditions in (only or {}).items():
+            replica.cond_change(table, list(conditions))
         connection = replica._session.reconnect
         # Set as attributes: set_backoff() allows nothing below 1 s.
         connection.min_backoff, connection.max_backoff = _SHORTEST_BACKOFF, _LONGEST_BACKOFF

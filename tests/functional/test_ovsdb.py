@@ -247,3 +247,19 @@ def test_notices_tell_of_every_row_and_again_after_a_restart(nb: OvsdbServer) ->
             lambda: heard[-2:] == [("delete", "second"), ("create", "second")]
         )
         assert [row.name for row in session.rows("Logical_Switch")] == ["second"]
+
+
+def test_a_condition_lets_only_some_rows_in(session: Session, nb: OvsdbServer) -> None:
+    mark = {"mark": "yes", "more": "x"}
+    table = "Logical_Switch"
+    first = insert(session, table, name="first", external_ids=mark)
+    insert(session, table, name="second", external_ids={"mark": "no"})
+    only = {table: [["external_ids", "includes", ["map", [["mark", "yes"]]]]]}
+    with Session.open(nb.remote, ovsdb.NB, TABLES, only=only) as some:
+        assert [row.name for row in some.rows(table)] == ["first"]
+        third = insert(session, table, name="third", external_ids=mark)
+        seen(some, table, third, lambda row: row.name == "third")
+        row = session.row(table, first)
+        assert row is not None
+        session.transact(lambda change: change.set_keys(row, "external_ids", {"mark": None}), "out")
+        assert some.wait_until(lambda: some.row(table, first) is None)

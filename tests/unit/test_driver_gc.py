@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import engine, links, tags, wire
+from ovn_integrate.driver import engine, links, tags, trial, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.gc import Inventory, strays
@@ -152,3 +152,17 @@ def test_many_calls_at_once_are_all_counted() -> None:
     for thread in threads:
         thread.join()
     assert calls.ids() == frozenset()
+
+
+def test_what_a_killed_test_left_goes_and_a_living_one_does_not() -> None:
+    dead, alive, foreign = trial.new(), trial.new(), trial.new()
+    networks = [
+        {"id": "n1", "tags": [], "name": trial.network_name(dead, HOST)},
+        {"id": "n2", "tags": [], "name": trial.network_name(alive, HOST)},
+        {"id": "n3", "tags": [], "name": trial.network_name(foreign, "chassis-2")},
+        {"id": "n4", "tags": [], "name": f"ovn-integrate-test-{dead}"},
+    ]
+    have = Inventory(
+        HOST, links=[f"ta{alive}"], networks=networks, test_ports=[f"ta{dead}", f"tb{foreign}"]
+    )
+    assert names(have, Known()) == [f"ta{dead}", f"tb{foreign}", "n1"]

@@ -18,6 +18,7 @@ LEVELS = {
     "paths": 2,
     "runner": 2,
     "netlink": 2,
+    "netns": 2,
     "ovsdb": 2,
     "pump": 3,
     "servers": 3,

@@ -1,0 +1,65 @@
+"""``bundle``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from ovn_integrate import __version__, paths, servers
+from ovn_integrate.cli import output
+from ovn_integrate.cli.app import App, verb
+
+
+@verb()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def bundle(app: App, file: Path | None, form: str) -> None:
+    """Put all that somebody who looks for a fault asks for into one FILE.tar.gz: databases, flows,
+    logs, versions, doctor.
+
+    Each thing has --timeout seconds, and what cannot be had is written down with the reason, so
+    that it works with any daemon dead. Passwords, tokens and private keys are taken out. FILE is
+    ovn-integrate-HOST-TIME.tar.gz here if none is given, and is replaced if it exists.
+    """
+    from ovn_integrate.checks.bundle import archive, items, redact
+    from ovn_integrate.checks.facts import Facts
+
+    path = file or Path(f"ovn-integrate-{platform.node()}-{time.strftime('%Y%m%dT%H%M%S')}.tar.gz")
+    begun = time.monotonic()
+    facts = Facts(app.db or paths.host_remote(), app.timeout)
+    try:
+        known = items.known(facts)
+    finally:
+        facts.close()
+    wanted = items.everything(facts.remote, known, app.timeout)
+    done = archive.gather(wanted, app.timeout, _progress)
+    pids = filter(None, (servers.pid("driver"), servers.pid("ipam")))
+    redactor = redact.Redactor(redact.known_here(items.ENV_FILES, pids))
+    root = os.geteuid() == 0
+    about = {
+        "host": platform.node(),
+        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "ovn-integrate": __version__,
+        "root": root,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    size = archive.write(path, done, redactor, about)
+    if not root:
+        output.warn("not root: much of it could not be read; run it with sudo")
+    failures = archive.failures(done)
+    answer = {"file": str(path), "bytes": size, "items": len(done), "failures": failures}
+    if not output.data({**answer, **about}, form):
+        said = f"; {failures} could not be had, manifest.json in it says why" if failures else ""
+        click.echo(
+            f"{path}: {len(done)} items{said}, {size / 1e6:.1f} MB; no secrets are known in it"
+        )
+
+
+def _progress(done: int, of: int, name: str) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == of else ""
+        click.echo(f"\r\x1b[K{done}/{of} {name}{end}", err=True, nl=False)
