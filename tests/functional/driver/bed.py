@@ -12,10 +12,17 @@ import secrets
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ovn_integrate import servers
+from ovn_integrate.driver import app, gc, links
+from ovn_integrate.driver.driver import Driver
+from ovn_integrate.driver.engine import Known
+from ovn_integrate.driver.mode import Modes
+from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
 from tests.functional.daemons import OvsdbServer
 
@@ -28,6 +35,7 @@ SETTINGS = (
     "ovn-encap-ip=127.0.0.1",
 )
 SET = ("set", "Open_vSwitch", ".")
+Call = Callable[[str, Any], dict[str, Any]]
 REMOVE = ("remove", "Open_vSwitch", ".", "external_ids")
 
 
@@ -166,6 +174,49 @@ def ids(endpoint: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def delete(host: Host, endpoint: dict[str, Any]) -> None:
     assert host.ok("NetworkDriver.DeleteEndpoint", ids(endpoint)) == {}
+
+
+@contextmanager
+def served(host: Host, ready_timeout: float) -> Iterator[Call]:
+    """A second driver on the same host, of this process's own; it is what Docker would call."""
+    own = links.Links(host.ovs.remote, 5)
+    client = app.create(Driver(own, ready_timeout=ready_timeout)).test_client()
+
+    def call(method: str, body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = client.post(f"/{method}", json=body).get_json()
+        return answer
+
+    try:
+        yield call
+    finally:
+        own.close()
+
+
+@contextmanager
+def collecting(
+    host: Host,
+    known: Callable[[], Known],
+    pause: Callable[[], object] = lambda: None,
+    in_flight: Callable[[], list[str]] = list,
+) -> Iterator[gc.Collector]:
+    """A collector on a host.
+
+    :param known: what Docker knows.
+    :param pause: runs between its two looks.
+    """
+    own = links.Links(host.ovs.remote, 5)
+    try:
+        yield gc.Collector(
+            own,
+            Networks(),
+            mode=Modes(own).now,
+            connect=lambda: host.neutron,
+            in_flight=in_flight,
+            pause=pause,
+            ask=known,
+        )
+    finally:
+        own.close()
 
 
 def run(*argv: str) -> str:
