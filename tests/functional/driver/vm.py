@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ovn_integrate.driver import links
-from tests.functional.driver.bed import REMOVE, SET, Host, run
+from tests.functional.driver.bed import REMOVE, SET, VMS, Host, run
 
 BRIDGE, NIC, MAC = "breth7", "eth7", "0a:00:00:00:00:07"
 NIC_MTU = 1400
@@ -18,7 +18,7 @@ class Vm:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        network = host.neutron.create("networks", name="of VMs")
+        network = host.neutron.create("networks", name=VMS)
         self.network = str(network["id"])
         self.port = str(self.make_port()["id"])
 
