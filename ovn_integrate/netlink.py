@@ -6,14 +6,12 @@ The only user of pyroute2, which is imported by the calls that need it: its impo
 from __future__ import annotations
 
 import array
-import ctypes
 import errno
 import fcntl
 import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any, TypeVar
@@ -239,6 +237,8 @@ def _joined(route: Any, outer: str, inner: str) -> bool:
 def _within(pid: int, do: Callable[[], T]) -> T:
     """Do something in the network namespace of a process: in a thread that enters it and ends, as
     a namespace is a thread's own (setns(2)) and the way back could fail."""
+    import ctypes
+    from concurrent.futures import ThreadPoolExecutor
 
     def enter() -> T:
         path = f"/proc/{pid}/ns/net"

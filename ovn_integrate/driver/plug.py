@@ -67,7 +67,8 @@ class Plugs:
         return sorted((one for one in found if host_of(one) == self.host), key=link_of)
 
     def plug(self, port: Resource, container: str, pid: int, link: str) -> None:
-        """Have a port in a container that runs, all or nothing.
+        """Have a port in a container that runs, all or nothing. A container that had it keeps its
+        claim whatever fails.
 
         :param pid: of a process in the container.
         :param link: what the port's link is called there.
@@ -75,7 +76,10 @@ class Plugs:
         :raises Unhealthy: OVN does not serve it in time.
         """
         with ExitStack() as undo:
-            undo.callback(self._undo, port, container)
+            if port["device_id"] == container:
+                undo.callback(self._drop_link, port)
+            else:
+                undo.callback(self._undo, port, container)
             claimed = self._claim(port, container, link)
             self._connect_to(claimed, pid, link)
             undo.pop_all()
@@ -135,6 +139,10 @@ class Plugs:
             for one in port["fixed_ips"]
         ]
         netlink.give(names.inner(id), pid, link, addresses)
+
+    def _drop_link(self, port: Resource) -> None:
+        with undoing("a port's link"):
+            self.detach(port["id"])
 
     def _undo(self, port: Resource, container: str) -> None:
         with undoing("a port's link"):

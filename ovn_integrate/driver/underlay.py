@@ -36,6 +36,7 @@ _VLANS = range(1, 4095)  # IEEE 802.1Q
 
 _TAG_WAIT = 10.0
 _FIRST_LOOK, _LAST_LOOK = 0.02, 0.25
+_LAST_ANSWER = 5.0
 _AGE = 5.0  # for which the NICs are remembered; all in seconds
 
 
@@ -108,7 +109,8 @@ class Underlay:
         attached = self._links.attached(who.endpoint_id)
         if attached is None:
             raise Unhealthy(str(who), "its port is not on the bridge any more", "start it again")
-        port = _poll(connect(), attached.port, _is_active, seconds)
+        client = connect().within(seconds + _LAST_ANSWER)
+        port = _poll(client, attached.port, _is_active, seconds)
         if not _is_active(port):
             raise Unhealthy(
                 str(who),

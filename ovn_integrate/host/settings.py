@@ -81,7 +81,8 @@ class Settings:
     @property
     def endpoint_bridge(self) -> str:
         """The bridge on which endpoints are."""
-        return self.nested_bridge if self.nested else self.bridge
+        # Of a host that the first ovn-container set up, the VM's bridge stands under that key.
+        return self.nested_bridge or self.bridge if self.nested else self.bridge
 
     @property
     def ipam_urls(self) -> tuple[str, ...]:

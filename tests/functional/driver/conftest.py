@@ -12,7 +12,7 @@ import pytest
 from tests import neutron
 from tests.functional.daemons import OvsdbServer
 from tests.functional.driver import vm as vms
-from tests.functional.driver.bed import IPAM, SETTINGS, Host, Lan, serve
+from tests.functional.driver.bed import IPAM, SETTINGS, Call, Host, Lan, serve, served
 from tests.functional.namespaces import own_network
 from tests.functional.neutrons import beside
 
@@ -94,7 +94,7 @@ def vm(host: Host) -> Iterator[vms.Vm]:
 
 
 @pytest.fixture
-def driver(host: Host) -> Iterator[vms.Call]:
+def driver(host: Host) -> Iterator[Call]:
     """A driver of the test's own on the same host, which waits for OVN."""
-    with vms.served(host) as call:
+    with served(host, 0.5) as call:
         yield call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -11,12 +12,10 @@ from ovn_integrate import netlink, paths, servers
 from ovn_integrate.driver import app, calls, gc, links, owners
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.mode import Modes
-from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.owners import MADE
 from ovn_integrate.driver.reconcile import Clock
 from ovn_integrate.errors import CommandFailed
-from tests.functional.driver.bed import CHASSIS, Host, Lan, delete, ids, new_id, run
+from tests.functional.driver.bed import CHASSIS, Host, Lan, collecting, delete, ids, new_id, run
 
 Make = Callable[..., gc.Collector]
 
@@ -24,25 +23,8 @@ Make = Callable[..., gc.Collector]
 @pytest.fixture
 def collector(host: Host) -> Iterator[Make]:
     """Makes collectors by what Docker knows; ``pause`` runs between the two looks."""
-    own = links.Links(host.ovs.remote, 5)
-
-    def make(
-        known: Callable[[], Known],
-        pause: Callable[[], object] = lambda: None,
-        in_flight: Callable[[], list[str]] = list,
-    ) -> gc.Collector:
-        return gc.Collector(
-            own,
-            Networks(),
-            mode=Modes(own).now,
-            connect=lambda: host.neutron,
-            in_flight=in_flight,
-            pause=pause,
-            ask=known,
-        )
-
-    yield make
-    own.close()
+    with ExitStack() as made:
+        yield lambda *how, **more: made.enter_context(collecting(host, *how, **more))
 
 
 def knows(lan: Lan, *endpoints: str) -> Callable[[], Known]:

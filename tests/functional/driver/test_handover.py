@@ -36,7 +36,7 @@ class Behind(Host):
     """
 
     def __init__(self, host: Host, listening: socket.socket) -> None:
-        super().__init__(host.ovs, Path(listening.getsockname()))
+        super().__init__(host.ovs, Path(listening.getsockname()), host.nb)
         self.listening = listening
 
 

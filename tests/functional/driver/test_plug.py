@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import gc, links, plug
+from ovn_integrate.driver import links, plug
 from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.mode import Modes
-from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.owners import PLUGGED
 from ovn_integrate.driver.plug import Plugs
-from ovn_integrate.errors import CommandFailed, PortNotFound
-from tests.functional.driver.bed import CHASSIS, Host, run
+from ovn_integrate.errors import CommandFailed, Conflict, PortNotFound
+from tests.functional.driver.bed import CHASSIS, Host, collecting, run
 
 CONTAINER, OTHER = "c" * 64, "d" * 64
 
@@ -117,23 +115,41 @@ def test_nothing_is_left_of_what_could_not_be_plugged(
         plugs.plug(port, CONTAINER, process, "eth1")
 
 
+def test_what_cannot_be_plugged_again_stays_the_containers(
+    host: Host, plugs: Plugs, port: dict[str, Any], process: int
+) -> None:
+    plugs.plug(port, CONTAINER, process, "eth1")
+    (now,) = plugs.ports(CONTAINER)
+    run("nsenter", f"--target={process}", "--net", "ip", "link", "delete", "eth1")
+    with pytest.raises(CommandFailed):
+        plugs.plug(now, CONTAINER, process, "lo")
+    (kept,) = plugs.ports(CONTAINER)
+    assert not netlink.exists(links.outer(port["id"]))
+    plugs.plug(kept, CONTAINER, process, "eth1")
+    plugs.free(kept)
+
+
+def test_a_port_that_another_container_gets_stays_with_that(
+    host: Host, plugs: Plugs, port: dict[str, Any], process: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = host.neutron.show
+
+    def late(collection: str, id: str) -> dict[str, Any]:
+        host.neutron.update(collection, id, device_id=OTHER)
+        return show(collection, id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(host.neutron, "show", late)
+        with pytest.raises(Conflict, match="another container"):
+            plugs.plug(port, CONTAINER, process, "eth1")
+    assert host.neutron.show("ports", port["id"])["device_id"] == OTHER
+
+
 def test_the_drivers_collector_leaves_it_alone(
     host: Host, plugs: Plugs, port: dict[str, Any], process: int
 ) -> None:
     plugs.plug(port, CONTAINER, process, "eth1")
-    own = links.Links(host.ovs.remote, 5)
-    try:
-        collector = gc.Collector(
-            own,
-            Networks(),
-            mode=Modes(own).now,
-            connect=lambda: host.neutron,
-            in_flight=list,
-            pause=lambda: None,
-            ask=Known,
-        )
+    with collecting(host, Known) as collector:
         assert collector.find() == []
-    finally:
-        own.close()
     (now,) = plugs.ports()
     plugs.free(now)

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import app, links
-from ovn_integrate.driver.driver import Driver
-from tests.functional.driver.bed import Host, Lan, delete, ids, run
+from ovn_integrate.driver import links
+from tests.functional.driver.bed import Call, Host, Lan, delete, ids, run
 
 
 @pytest.fixture
-def patient(host: Host) -> Iterator[Any]:
-    """A second driver on the same host, as after a restart, which waits for OVN."""
-    own = links.Links(host.ovs.remote, 5)
-    client = app.create(Driver(own, ready_timeout=0.5)).test_client()
-
-    def call(method: str, body: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = client.post(f"/{method}", json=body).get_json()
-        return answer
-
-    yield call
-    own.close()
+def patient(driver: Call) -> Call:
+    """As after a restart."""
+    return driver
 
 
 def test_join_says_what_is_missing_and_undoes_what_it_made(
-    host: Host, lan: Lan, patient: Any
+    host: Host, lan: Lan, patient: Call
 ) -> None:
     endpoint = lan.endpoint(7)
     who = ids(endpoint)
@@ -48,7 +38,7 @@ def test_join_says_what_is_missing_and_undoes_what_it_made(
     delete(host, endpoint)
 
 
-def test_join_answers_when_ovn_has_installed_the_flows(host: Host, lan: Lan, patient: Any) -> None:
+def test_join_answers_when_ovn_has_installed_the_flows(host: Host, lan: Lan, patient: Call) -> None:
     endpoint = lan.endpoint(7)
     assert not patient("NetworkDriver.CreateEndpoint", endpoint).get("Err")
     answers: list[dict[str, Any]] = []
@@ -65,7 +55,7 @@ def test_join_answers_when_ovn_has_installed_the_flows(host: Host, lan: Lan, pat
 
 
 def test_a_driver_that_was_started_again_knows_what_the_old_one_made(
-    host: Host, lan: Lan, patient: Any
+    host: Host, lan: Lan, patient: Call
 ) -> None:
     endpoint = lan.endpoint(7)
     first = host.ok("NetworkDriver.CreateEndpoint", endpoint)
@@ -74,7 +64,7 @@ def test_a_driver_that_was_started_again_knows_what_the_old_one_made(
     assert patient("NetworkDriver.DeleteEndpoint", ids(endpoint)) == {}
 
 
-def test_what_a_killed_driver_had_half_made_gives_way(host: Host, lan: Lan, patient: Any) -> None:
+def test_what_a_killed_driver_had_half_made_gives_way(host: Host, lan: Lan, patient: Call) -> None:
     """Docker hands out the address of a failed CreateEndpoint again, and says nothing of it."""
     cut_short, again = lan.endpoint(7), lan.endpoint(7)
     host.ok("NetworkDriver.CreateEndpoint", cut_short)

@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import gc, links, tags
+from ovn_integrate.driver import gc, tags
 from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.mode import Modes
 from ovn_integrate.driver.model import Place, Pool
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.options import NetworkOptions
 from ovn_integrate.driver.owners import MADE
 from ovn_integrate.errors import IpAddressAlreadyAllocated
-from tests.functional.driver.bed import CHASSIS, SET, Host, Lan, delete
+from tests.functional.driver.bed import CHASSIS, SET, Host, Lan, collecting, delete
 
 ANOTHER = "chassis-2"
 SERIAL = {"com.docker.network.ipam.serial": "true"}
@@ -200,17 +199,7 @@ def test_collecting_takes_this_host_off_and_no_other(host: Host, swarm: Swarm) -
         device_id="e" * 64,
         **{"binding:host_id": ANOTHER},
     )
-    own = links.Links(host.ovs.remote, 5)
-    try:
-        collector = gc.Collector(
-            own,
-            Networks(),
-            mode=Modes(own).now,
-            connect=lambda: host.neutron,
-            in_flight=list,
-            pause=lambda: None,
-            ask=Known,
-        )
+    with collecting(host, Known) as collector:
         done = [(one.kind, gone) for one, gone in collector.remove(collector.find())]
         assert done == [(gc.NETWORK, True)]
         assert swarm.placed == {ANOTHER}
@@ -220,8 +209,6 @@ def test_collecting_takes_this_host_off_and_no_other(host: Host, swarm: Swarm) -
         # Nobody is left but the swarm itself, which may be another one or gone.
         (stray,) = collector.find()
         assert (stray.owner, stray.sure) == (swarm.id, False)
-    finally:
-        own.close()
 
 
 def test_this_ipam_has_no_addresses_for_a_swarm(host: Host) -> None:

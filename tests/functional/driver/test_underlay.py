@@ -14,14 +14,22 @@ import pytest
 from ovn_integrate import netlink
 from ovn_integrate.driver import gc, links, underlay
 from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.mode import Modes
-from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.owners import HOST
 from ovn_integrate.host import interfaces
 from tests.functional import northd
 from tests.functional.daemons import OvsdbServer
-from tests.functional.driver.bed import CHASSIS, REMOVE, SET, Host, Lan, delete, ids
-from tests.functional.driver.vm import BRIDGE, MAC, NIC, NIC_MTU, Call, Vm
+from tests.functional.driver.bed import (
+    CHASSIS,
+    REMOVE,
+    SET,
+    Call,
+    Host,
+    Lan,
+    collecting,
+    delete,
+    ids,
+)
+from tests.functional.driver.vm import BRIDGE, MAC, NIC, NIC_MTU, Vm
 
 
 @pytest.fixture
@@ -91,20 +99,9 @@ def test_what_docker_forgot_goes(host: Host, vm: Vm, nested: Lan) -> None:
     dead, alive = nested.endpoint(7), nested.endpoint(8)
     for endpoint in (dead, alive):
         host.ok("NetworkDriver.CreateEndpoint", endpoint)
-    own = links.Links(host.ovs.remote, 5)
-    try:
-        collector = gc.Collector(
-            own,
-            Networks(),
-            mode=Modes(own).now,
-            connect=lambda: host.neutron,
-            in_flight=list,
-            pause=lambda: None,
-            ask=lambda: Known(frozenset({nested.id}), frozenset({alive["EndpointID"]})),
-        )
+    known = Known(frozenset({nested.id}), frozenset({alive["EndpointID"]}))
+    with collecting(host, lambda: known) as collector:
         gone = [stray.kind for stray, _ in collector.remove(collector.find())]
-    finally:
-        own.close()
     assert gone == [gc.BRIDGE_PORT, gc.PORT]
     assert vm.vlan(alive)
     assert not netlink.exists(links.outer(dead["EndpointID"]))

@@ -1,16 +1,13 @@
-"""The tests' host as a VM on a chassis, and a driver of the test's own there."""
+"""The tests' host as a VM on a chassis."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ovn_integrate.driver import app, links
-from ovn_integrate.driver.driver import Driver
-from tests.functional.driver.bed import REMOVE, SET, Host, run
-
-Call = Callable[[str, Any], dict[str, Any]]
+from ovn_integrate.driver import links
+from tests.functional.driver.bed import REMOVE, SET, VMS, Host, run
 
 BRIDGE, NIC, MAC = "breth7", "eth7", "0a:00:00:00:00:07"
 NIC_MTU = 1400
@@ -21,7 +18,7 @@ class Vm:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        network = host.neutron.create("networks", name="of VMs")
+        network = host.neutron.create("networks", name=VMS)
         self.network = str(network["id"])
         self.port = str(self.make_port()["id"])
 
@@ -58,17 +55,3 @@ def booted(host: Host) -> Iterator[Vm]:
         host.ovs.ctl(*REMOVE, key)
     host.ovs.ctl("del-br", BRIDGE)
     run("ip", "link", "delete", NIC)
-
-
-@contextmanager
-def served(host: Host) -> Iterator[Call]:
-    """A driver of this process's own."""
-    own = links.Links(host.ovs.remote, 5)
-    client = app.create(Driver(own, ready_timeout=0.5)).test_client()
-
-    def call(method: str, body: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = client.post(f"/{method}", json=body).get_json()
-        return answer
-
-    yield call
-    own.close()
