@@ -51,6 +51,7 @@ class _Reader:
         self._datapath = ""
         self._port = ""
         self._flow = Hop("", "")
+        self._going = True  # until something is said of its end
 
     def read(self, lines: list[str]) -> Iterator[Hop]:
         for line in lines:
@@ -60,9 +61,13 @@ class _Reader:
                 self._flow = Hop("", self._datapath, flow[1], flow[2], int(flow[3]), flow[4])
                 yield from self._acl_of(self._flow)
             elif none := _NO_MATCH.match(line):
+                self._going = False
                 yield Hop("drop", self._datapath, none[1], "no flow matches")
             else:
                 yield from self._action(line.strip())
+        if self._going and self._flow.stage:
+            # In OVN 25.03 and 26.03 what a policy drops just ends, without a word.
+            yield self._hop("drop", self._flow.what)
 
     def _enter(self, kind: str, names: dict[str, str]) -> Iterator[Hop]:
         if kind != "ingress":
@@ -79,10 +84,13 @@ class _Reader:
 
     def _action(self, action: str) -> Iterator[Hop]:
         if action == "drop;":
+            self._going = False
             yield self._hop("drop", self._flow.what)
         elif action.startswith("reject"):
+            self._going = False
             yield self._hop("reject", self._flow.what)
         elif out := _OUTPUT.search(action):
+            self._going = self._going and out[2] == "patch"
             yield Hop("output", out[1], self._flow.stage, out[2])
         elif "ip_routing" in self._flow.stage and (hop := _NEXT_HOP.match(action)):
             by = "" if hop[1].startswith("ip") else f" by {hop[1]}"

@@ -103,7 +103,7 @@ class _Telling:
         if hop.kind == "acl":
             return "policy", f"{words} (ACL of priority {hop.priority - flowpath.DEFAULT})"
         if hop.kind in ("drop", "reject"):
-            return f"✗ {hop.kind}", f"{hop.stage}: {words}"
+            return f"✗ {hop.kind}", f"{hop.stage}: {words}" if words else hop.stage
         return {"route": "route", "nat": "NAT", "arp": "ARP"}[hop.kind], words
 
     def datapath(self, name: str) -> str:
@@ -170,8 +170,10 @@ def _judge(hops: Sequence[Hop], told: _Telling) -> tuple[str, str]:
     where = told.datapath(last.where)
     if "_acl" not in last.stage:
         return "dropped", f"by {last.stage} of {where}: {last.what}"
+    # It may be a later stage that does what an ACL said.
+    way = last.stage.partition("_acl")[0]
     acls = [hop for hop in hops if hop.kind == "acl" and hop.where == last.where]
-    by = acls[-1] if acls else last
+    by = next((hop for hop in acls[::-1] if hop.stage.startswith(way)), last)
     return "dropped", f"by the policy of {where} ({last.stage}): {told.groups(by.what)}"
 
 

@@ -113,6 +113,24 @@ def test_what_a_router_does() -> None:
     ]
 
 
+NEWER = """\
+egress(dp="neutron-6a75", inport="f95a", outport="9903")
+--------------------------------------------------------
+ 6. ls_out_acl_eval (northd.c:7606): (outport == @neutron_pg_drop && ip), priority 2000, uuid 5f
+    reg8[17] = 1;
+    next;
+ 8. ls_out_acl_action (northd.c:7779): reg8[17] == 1, priority 1000, uuid 91ccf1bb
+    reg8[16] = 0;
+    reg8[17] = 0;
+"""
+
+
+def test_a_policy_of_ovn_26_drops_without_a_word() -> None:
+    hops = flowpath.logical(NEWER)
+    told = [(hop.kind, hop.stage) for hop in hops]
+    assert told == [("acl", "ls_out_acl_eval"), ("drop", "ls_out_acl_action")]
+
+
 def test_no_match_is_a_drop() -> None:
     (hop,) = flowpath.logical(" 9. ls_in_acl_eval: no match (implicit drop)")
     assert (hop.kind, hop.stage) == ("drop", "ls_in_acl_eval")
