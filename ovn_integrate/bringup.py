@@ -68,6 +68,7 @@ class Step:
     """One step: whether it is done already, how to do it, how to undo it.
 
     :param makes: what doing it comes to, in a word; ``undoes``: what undoing it does.
+    :param stays: whether ``down`` leaves it, as it leaves the databases.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Step:
     undo: Callable[[], object]
     makes: str = "started"
     undoes: str = "stopped"
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ def up(wish: Wish) -> Iterator[tuple[str, bool]]:
         for step in _steps(session, wish):
             needed = not step.done()
             if needed:
-                _write_down(session, step.name)
+                if not step.stays:
+                    _write_down(session, step.name)
                 step.do()
             yield step.name, needed
 
@@ -227,18 +230,23 @@ def _authority(wish: Wish) -> Step:
         "authority",
         lambda: secure.ready(wish.ipam),
         lambda: secure.make(wish.ipam),
-        lambda: False,  # hosts trust it: it stays as the databases do
+        lambda: False,
         makes="made",
-        undoes="kept",
+        stays=True,  # hosts trust it
     )
 
 
 def _certificate(session: Session, wish: Wish) -> Step:
-    fingerprint = wish.token.fingerprint if wish.token is not None else None
+    def trusted() -> str | None:
+        """Of the authority that it is to be of; None for whichever this host has joined."""
+        if wish.token is not None:
+            return wish.token.fingerprint
+        return secure.fingerprint() if wish.all_in_one else None
+
     return Step(
         "certificate",
-        lambda: membership.is_member(session, fingerprint),
-        lambda: membership.join(session, wish.token, wish.timeout),
+        lambda: membership.is_member(session, trusted()),
+        lambda: membership.join(session, wish.token, trusted(), wish.timeout),
         lambda: membership.leave(session),
         makes="asked for",
         undoes="shown no more",

@@ -10,7 +10,7 @@ from typing import Any
 from ovn_integrate import paths
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
-from ovn_integrate.errors import NotConfigured
+from ovn_integrate.errors import Error, NotConfigured
 from ovn_integrate.ovsdb import split_remotes
 
 _SOON = 14  # days
@@ -45,11 +45,17 @@ def _certificates(facts: Facts) -> Verdict:
 
 def _files(facts: Facts) -> list[str]:
     """What this host shows and trusts, and on a central one what its servers do."""
-    mine = facts.settings.credentials
-    own = [] if mine is None else [mine.certificate, mine.ca_cert]
     folder = paths.pki()
     central = [folder / "server.pem", *(folder / "authority" / name for name in _AUTHORITIES)]
-    return [*own, *(str(one) for one in central if one.exists())]
+    served = [str(one) for one in central if one.exists()]
+    try:
+        mine = facts.settings.credentials
+    except Error:
+        # A central host need not be a chassis.
+        if not served:
+            raise
+        return served
+    return served if mine is None else [mine.certificate, mine.ca_cert, *served]
 
 
 def _expiry(files: Iterable[str]) -> Verdict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from ovn_integrate import bringup, paths, servers
@@ -11,7 +13,7 @@ from ovn_integrate.errors import Unhealthy
 from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import central as daemon
 from ovn_integrate.host.settings import parse_addresses
-from ovn_integrate.pki import tokens
+from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
 
 
@@ -68,6 +70,10 @@ def stop(app: App, form: str) -> None:
 def status(app: App, form: str) -> None:
     """Show whether they run and where they listen; exit 10 when they do not run."""
     answer = daemon.describe()
+    authority = Authority(paths.pki())
+    if authority.made:
+        left = x509.read(authority.server).not_after - time.time()
+        answer["certificate"] = f"{authority.server}, good for {left / 86400:.0f} days"
     output.pairs(answer, form)
     if not answer["running"]:
         raise Unhealthy("OVN central", "is not running", "ovn-integrate central start")

@@ -57,10 +57,8 @@ def renew(app: App, if_due: bool, form: str) -> None:
     """
     authority = Authority(paths.pki())
     done = []
-    if authority.made:
-        names = central.listen_hosts() if central.running() else []
-        if secure.make(names, anew=not if_due):
-            done.append(str(authority.server))
+    if authority.made and secure.make([], anew=not if_due):
+        done.append(str(authority.server))
     if membership.certificate().exists():
         with app.host(settings.TABLES) as session:
             urls = settings.read(session).ipam_urls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ovn_integrate import paths, servers
@@ -9,6 +11,9 @@ from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.driver import options
 from ovn_integrate.errors import NotPermitted, Unhealthy
+
+if TYPE_CHECKING:
+    from ovn_integrate.driver.app import Application
 
 
 @click.group()
@@ -85,6 +90,7 @@ def start(
         return
     from ovn_integrate import web
     from ovn_integrate.driver import server
+    from ovn_integrate.enrol.fresh import Fresh
 
     # Behind a socket that stays, ending would only be started again: activation is refused instead.
     if not web.handed_over():
@@ -94,18 +100,32 @@ def start(
             socket.parent.mkdir(parents=True, exist_ok=True)
         except PermissionError:
             raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
-    web.serve(
-        lambda: server.application(
+
+    def application() -> Application:
+        Fresh(lambda: _keep_fresh(remote, app.timeout)).start()
+        return server.application(
             remote,
             ready_timeout=ready_timeout,
             scope=scope,
             gc_interval=gc_interval,
             names=True,
-        ),
+        )
+
+    web.serve(
+        application,
         bind=bind,
         pidfile=paths.pidfile("driver"),
         keep_alive=False,
     )
+
+
+def _keep_fresh(remote: str, timeout: float) -> bool:
+    # cryptography takes 9 MB, which a driver without a certificate need not pay.
+    if not (paths.pki() / "host.pem").exists():
+        return False
+    from ovn_integrate.enrol import host as membership
+
+    return membership.keep_fresh(remote, timeout)
 
 
 @verb()

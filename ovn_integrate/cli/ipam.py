@@ -16,6 +16,7 @@ from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.token import token
 from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
 from ovn_integrate.host import addresses, settings
+from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
     from ovn_integrate.ipam.findings import Finding
@@ -158,15 +159,20 @@ def stop(app: App, form: str) -> None:
 def status(app: App, form: str) -> None:
     """Show whether it runs here and whether the one that is set answers; exit 10 when not."""
     with app.host(settings.TABLES) as session:
-        urls = settings.read(session).ipam_urls
-    answers = {
-        url: servers.ask(url.split("://")[1], "GET", "/v2.0/networks?limit=1") for url in urls
-    }
+        now = settings.read(session)
+    urls = now.ipam_urls
+    answers = {url: _answer(url, now.credentials) for url in urls}
     pid = servers.pid("ipam")
     shown = {url: "answers" if code == 200 else f"no ({code})" for url, code in answers.items()}
     output.pairs({"pid": pid, **shown}, form)
     if not (pid or urls) or any(code != 200 for code in answers.values()):
         raise Unhealthy("IPAM server", "does not answer", "ovn-integrate ipam start --detach")
+
+
+def _answer(url: str, mine: Credentials | None) -> int | None:
+    scheme, _, bind = url.partition("://")
+    context = mine.context() if mine is not None and scheme == "https" else None
+    return servers.ask(bind, "GET", "/v2.0/networks?limit=1", context=context)
 
 
 @verb()

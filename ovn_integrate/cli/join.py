@@ -7,7 +7,7 @@ import sys
 import click
 
 from ovn_integrate import bringup, paths
-from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.cli.up import run
 from ovn_integrate.host import addresses, bridge, encap, settings
 from ovn_integrate.pki import tokens
@@ -19,6 +19,7 @@ from ovn_integrate.pki import tokens
 @click.option("--encap-type", default="geneve", show_default=True, metavar="TYPE[,...]")
 @click.option("--datapath", type=click.Choice(bridge.DATAPATHS), default="auto", show_default=True)
 @click.option("--driver/--no-driver", default=True, show_default=True, help="The Docker driver.")
+@dry_run_option
 def join(
     app: App,
     token: str,
@@ -26,6 +27,7 @@ def join(
     encap_type: str,
     datapath: str,
     driver: bool,
+    dry_run: bool,
     form: str,
 ) -> None:
     """Make this host a chassis of the central host that made TOKEN: up, with certificates.
@@ -47,4 +49,4 @@ def join(
         timeout=app.timeout,
         db=app.db or paths.host_remote(),
     )
-    run(wish, form)
+    run(wish, form, dry_run=dry_run)

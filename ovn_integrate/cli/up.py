@@ -52,14 +52,14 @@ def up(
         timeout=app.timeout,
         db=app.db or paths.host_remote(),
     )
+    run(wish, form, dry_run=dry_run)
+
+
+def run(wish: bringup.Wish, form: str, *, dry_run: bool) -> None:
+    """Do it, and print step by step what was done; with ``dry_run`` print what would be."""
     if dry_run:
         _foreseen(bringup.foresee_up(wish), form)
         return
-    run(wish, form)
-
-
-def run(wish: bringup.Wish, form: str) -> None:
-    """Do it, and print step by step what was done."""
     steps = []
     for name, changed in bringup.up(wish):
         steps.append({"step": name, "changed": changed})

@@ -16,6 +16,7 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 
 CONNECT = 1.0
 """Seconds for a connection to one server of several."""
@@ -70,6 +71,16 @@ class WatchedSecure(HTTPSConnection):
     come without being asked for after TLS 1.3's handshake. The IPAM server gives none; with others
     a frozen one is noticed later.
     """
+
+    def connect(self) -> None:
+        """A frozen server takes connections and shakes no hands: nothing was asked of it then.
+
+        :raises ConnectTimeoutError: urllib3 itself says that it did not answer a request.
+        """
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"no handshake: {error}") from None
 
     def getresponse(self, *args: Any, **options: Any) -> Any:
         """:raises Silent: the server takes connections and answers nothing."""

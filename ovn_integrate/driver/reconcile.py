@@ -4,13 +4,12 @@ and keeping the bridge to the host."""
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from ovn_integrate import netlink
 from ovn_integrate.driver.gc import PAUSE, Collector
-from ovn_integrate.errors import Error
 from ovn_integrate.host import gateway
+from ovn_integrate.repeated import Repeated
 
 log = logging.getLogger(__name__)
 
@@ -23,46 +22,7 @@ _FIRST = 20.0
 _LOOK = 1.0  # seconds
 
 
-class _Repeated:
-    """A job that is done again and again in a thread of its own, so that serving never waits for
-    it.
-
-    :param first: seconds until the first time.
-    :param every: seconds from one time to the next.
-    """
-
-    def __init__(self, name: str, first: float, every: float) -> None:
-        self._name = name
-        self._first = first
-        self._every = every
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Return when it is not done any more."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        wait = self._first
-        while not self._stopped.wait(wait):
-            wait = self._every
-            try:
-                self._do()
-            except Error as error:
-                log.warning("%s: %s", self._name, error)
-            except Exception:
-                # The edge of this thread: a bug must be seen, and the next time may go better.
-                log.exception("%s", self._name)
-
-    def _do(self) -> None:
-        raise NotImplementedError
-
-
-class Clock(_Repeated):
+class Clock(Repeated):
     """Collects some seconds after the start, and then again and again.
 
     At boot, Docker waits for this driver and answers nobody.
@@ -86,7 +46,7 @@ class Clock(_Repeated):
                 log.warning("removed %s %s: %s", stray.kind, stray.name, stray.why)
 
 
-class Keeper(_Repeated):
+class Keeper(Repeated):
     """Gives the bridge to the host its addresses and rules when Open vSwitch has made it anew.
 
     A restart of ovs-vswitchd that cleans up does so (``exit --cleanup``, ovs-vswitchd(8)), and

@@ -13,7 +13,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from ovn_integrate.enrol.fresh import Fresh
 from ovn_integrate.errors import Error, Invalid, NotConfigured, NotPermitted
+from ovn_integrate.host.secure import host_name
 from ovn_integrate.pki import tokens
 from ovn_integrate.pki.authority import Authority
 
@@ -32,9 +34,13 @@ def application(inner: Wsgi, folder: Path) -> Wsgi:
 
     A host that joins has no certificate yet: what serves this must ask for one, and not demand it.
 
+    The certificate of the servers, which this one shows as well, is renewed when it is due.
+
     :param folder: :func:`ovn_integrate.paths.pki`; there may be no authority in it.
     """
-    return _Enrolment(inner, Authority(folder))
+    authority = Authority(folder)
+    Fresh(lambda: authority.made and authority.serve(host_name(), [])).start()
+    return _Enrolment(inner, authority)
 
 
 class _Enrolment:

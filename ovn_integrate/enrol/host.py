@@ -11,7 +11,7 @@ from ovn_integrate.errors import Invalid, NotConfigured, NotPermitted
 from ovn_integrate.host import credentials, settings
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.secure import host_name
-from ovn_integrate.ovsdb import Session
+from ovn_integrate.ovsdb import HOST, Session
 from ovn_integrate.pki import files, x509
 from ovn_integrate.pki.authority import Authority, due
 from ovn_integrate.pki.tokens import Token
@@ -50,19 +50,19 @@ def is_member(session: Session, fingerprint: str | None = None) -> bool:
     return _is_good(now.system_id)
 
 
-def join(session: Session, token: Token | None, timeout: float) -> None:
+def join(session: Session, token: Token | None, fingerprint: str | None, timeout: float) -> None:
     """Come by a certificate, if there is none yet, and have it used.
 
     Killed half way and called again, it goes on with the same key.
 
     :param token: None where there must be a certificate, or this is a central host itself.
+    :param fingerprint: of the authority that it is to be of; None for any.
     :raises NotPermitted: the token is for another host, or is not taken.
     :raises NotConfigured: there is none, and no token.
     """
     now = settings.read(session)
     settings.require(now, settings.SYSTEM_ID)
     chassis = now.system_id or ""
-    fingerprint = token.fingerprint if token is not None else None
     with files.locked(paths.pki()):
         if not (has_joined(fingerprint) and _is_good(chassis)):
             _come_by(chassis, token, timeout)
@@ -96,6 +96,18 @@ def renew(addresses: Sequence[str], timeout: float, *, if_due: bool = False) -> 
             signed = client.renew(addresses, own(), request, timeout)
         _keep(key, signed)
         return True
+
+
+def keep_fresh(remote: str, timeout: float) -> bool:
+    """Renew this host's certificate if it has one that is due; whether it was.
+
+    :param remote: of the host's database.
+    """
+    if not has_joined() or not due(x509.read(certificate())):
+        return False
+    with Session.open(remote, HOST, settings.TABLES, timeout=timeout) as session:
+        urls = settings.read(session).ipam_urls
+    return renew(urls, timeout, if_due=True)
 
 
 def _come_by(chassis: str, token: Token | None, timeout: float) -> None:

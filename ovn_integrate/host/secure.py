@@ -38,6 +38,12 @@ def make(hosts: Sequence[str], *, anew: bool = False) -> bool:
     return authority.serve(name, [*hosts, *_HERE, name], anew=anew) or made
 
 
+def fingerprint() -> str | None:
+    """Of the authority of this host; None where it has none."""
+    authority = Authority(paths.pki())
+    return authority.fingerprint() if authority.made else None
+
+
 def own() -> Credentials:
     """With which a server, or an administrator on the central host, is a client of the others."""
     authority = Authority(paths.pki())

@@ -76,6 +76,9 @@ def split_remotes(remote: str) -> list[str]:
 
 
 def _request_schema(remote: str, database: str, deadline: float) -> dict[str, Any]:
+    if remote.startswith("ssl:") and ovs.stream.Stream._SSL_ca_cert_file is None:
+        hint = "ovn-integrate join TOKEN"
+        raise DatabaseUnavailable(remote, "wants a certificate, and this host has none", hint)
     error, stream = ovs.stream.Stream.open_block(
         ovs.stream.Stream.open(remote), timeout=max(1, int((deadline - time.monotonic()) * 1000))
     )

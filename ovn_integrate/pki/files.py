@@ -17,9 +17,11 @@ PUBLIC = 0o644
 def write(path: Path, content: bytes, mode: int = SECRET) -> None:
     """Put a file in the place of an older one, in one step: who opens it reads either.
 
+    Whoever calls holds the lock of its files.
+
     :raises NotPermitted: this user may not.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f".{path.name}.new")
     try:
         folder(path.parent)
         fresh.unlink(missing_ok=True)

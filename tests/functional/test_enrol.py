@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,14 +16,16 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import servers
+from ovn_integrate.driver.neutron import Client
 from ovn_integrate.enrol import client
+from ovn_integrate.enrol.fresh import Fresh
 from ovn_integrate.errors import Conflict, NotPermitted, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
 from tests.functional.namespaces import own_network
 
-HERE = "127.0.0.1"
+HERE, THERE = "127.0.0.1", "127.0.0.2"
 BIND = f"{HERE}:9696"
 
 # In front of it, something that writes down all that a client sent.
@@ -30,11 +35,12 @@ from pathlib import Path
 from ovn_integrate import web
 from ovn_integrate.enrol import app
 
-folder, server, clients, pidfile, heard = map(Path, sys.argv[1:])
+address = sys.argv[1]
+folder, server, clients, pidfile, heard = map(Path, sys.argv[2:])
 
 def inner(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
-    return [environ["PATH_INFO"].encode()]
+    return [b'{"networks": []}']
 
 def listening(environ, start):
     body = environ["wsgi.input"].read()
@@ -45,7 +51,7 @@ def listening(environ, start):
 
 enrolment = app.application(inner, folder)
 files = web.Files(server, server, clients)
-web.serve(lambda: listening, bind="127.0.0.1:9696", pidfile=pidfile, keep_alive=True, tls=files)
+web.serve(lambda: listening, bind=f"{address}:9696", pidfile=pidfile, keep_alive=True, tls=files)
 """
 
 
@@ -55,7 +61,7 @@ class Central:
     def __init__(self, folder: Path) -> None:
         self.authority = Authority(folder / "pki")
         self.authority.make("c1")
-        self.authority.serve("c1", [HERE])
+        self.authority.serve("c1", [HERE, THERE])
         self._heard = folder / "heard"
 
     @property
@@ -66,17 +72,20 @@ class Central:
         return tokens.offer(self.authority, host, [HERE], 60)
 
     @contextmanager
-    def serving(self, folder: Path) -> Iterator[None]:
-        files = [self.authority.server, self.authority.clients, folder / "pid", self._heard]
-        argv = [sys.executable, "-c", _CODE, self.authority.folder.parent, *files]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([*map(str, argv)], stderr=log)
+    def serving(self, folder: Path, address: str = HERE) -> Iterator[int]:
+        """Gives the group of its processes."""
+        pidfile, log = folder / f"{address}.pid", folder / f"{address}.log"
+        files = [self.authority.server, self.authority.clients, pidfile, self._heard]
+        argv = [sys.executable, "-c", _CODE, address, self.authority.folder.parent, *files]
+        with log.open("wb") as file:
+            process = subprocess.Popen([*map(str, argv)], stderr=file, start_new_session=True)
         mine = Credentials(*map(str, (files[0], files[0], self.authority.certificate)))
         try:
-            while servers.ask(BIND, "GET", "/", context=mine.context()) != 200:
-                assert process.poll() is None, (folder / "log").read_text()
-            yield
+            while servers.ask(f"{address}:9696", "GET", "/", context=mine.context()) != 200:
+                assert process.poll() is None, log.read_text()
+            yield process.pid
         finally:
+            os.killpg(process.pid, signal.SIGCONT)
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
 
@@ -143,6 +152,37 @@ def test_a_certificate_is_renewed_with_itself(central: Central, tmp_path: Path) 
         client.renew([HERE], mine, request, 5)
 
 
+def test_a_server_that_is_frozen_is_left_for_the_next(tmp_path: Path) -> None:
+    with own_network():
+        central = Central(tmp_path)
+        with central.serving(tmp_path) as frozen, central.serving(tmp_path, THERE):
+            urls = [f"https://{one}:9696" for one in (HERE, THERE)]
+            neutron = Client(urls, credentials=_joined(central, tmp_path))
+            # On a new connection, and on one that is there.
+            for again in (False, True):
+                if again:
+                    assert Client(urls[:1], credentials=neutron.credentials).query("networks") == []
+                    neutron.query("networks")
+                os.killpg(frozen, signal.SIGSTOP)
+                begun = time.monotonic()
+                assert neutron.query("networks") == []
+                assert time.monotonic() - begun < 2
+                os.killpg(frozen, signal.SIGCONT)
+
+
+def test_the_verbs_and_the_driver_trust_the_central_hosts_only(
+    central: Central, tmp_path: Path
+) -> None:
+    mine = _joined(central, tmp_path)
+    assert Client([f"https://{BIND}"], credentials=mine).query("networks") == []
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    other.make("c2")
+    foreign = replace(mine, ca_cert=str(other.certificate))
+    with pytest.raises(ServiceFailed, match="self-signed certificate"):
+        Client([f"https://{BIND}"], credentials=foreign).query("networks")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -165,3 +205,16 @@ def test_what_a_stranger_asks(
     connection.request(method, path, body)
     assert connection.getresponse().status == status
     connection.close()
+
+
+def test_what_is_due_is_renewed_again_and_again() -> None:
+    done = threading.Semaphore(0)
+
+    def renew() -> bool:
+        done.release()
+        raise ServiceFailed("central", "is away")
+
+    fresh = Fresh(renew, first=0.01, every=0.01)
+    fresh.start()
+    assert all(done.acquire(timeout=10) for _ in range(3))
+    fresh.stop()

@@ -221,3 +221,14 @@ def _southbound_without_stt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ov
     server = OvsdbServer(own, "sb")
     server.start()
     return server
+
+
+def test_tls_without_a_certificate_is_told_in_one_line(switch: OvsdbServer, verb: Verb) -> None:
+    verb("set-ipam", "127.0.0.1", "--scheme", "ssl")
+    verb("set-tep", own_address())
+    verb("set-encap-type", "geneve")
+    done = verb("doctor", "registered", "certificates")
+    assert "wants a certificate, and this host has none" in done.stdout, done.stderr
+    assert "try:    ovn-integrate join TOKEN" in done.stdout
+    assert keys(switch)["ipam"] == "https://127.0.0.1:9696"
+    assert "ovn-nb" not in keys(switch)

@@ -23,6 +23,7 @@ LEVELS = {
     "servers": 3,
     "init": 3,
     "pki": 3,
+    "repeated": 3,
     "web": 3,
     "host": 4,
     "driver": 5,
@@ -58,9 +59,9 @@ EDGES = {
     "cli/main.py",
     "driver/app.py",
     "driver/names.py",
-    "driver/reconcile.py",
     "ipam/api.py",
     "pump.py",
+    "repeated.py",
     "web/worker.py",
 }
 

@@ -1,0 +1,31 @@
+"""Renewal by itself, in the processes that serve for months."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ovn_integrate.repeated import Repeated
+
+FIRST, EVERY = 60.0, 6 * 3600.0
+"""Seconds: a host that was off for weeks renews soon after its start; a central host that is away
+when it is asked is asked again a hundred times before it is too late."""
+
+log = logging.getLogger(__name__)
+
+
+class Fresh(Repeated):
+    """Renews what is due.
+
+    :param renew: does it; whether anything was due.
+    """
+
+    def __init__(
+        self, renew: Callable[[], bool], first: float = FIRST, every: float = EVERY
+    ) -> None:
+        super().__init__("renewing", first, every)
+        self._renew = renew
+
+    def _do(self) -> None:
+        if self._renew():
+            log.warning("certificate renewed")

@@ -1,0 +1,240 @@
+"""The secure mode: hosts join with tokens, and may change what is their own only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .cluster import Cluster, address, ping, prepare, run_container
+from .command import Done
+from .host import Host
+from .lab import Lab
+from .waiting import wait_for
+
+PKI = "/etc/ovn-integrate/pki"
+NETWORK = "secret"
+
+
+class Secure(Cluster):
+    """Like the open one; each host joined with a token of its own, kept in ``tokens``."""
+
+    tokens: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def secure(lab: Lab) -> Iterator[Secure]:
+    central, first, second = (lab.add_host(f"tls{part}") for part in ("-c", "-1", "-2"))
+    made = Secure(central, first, second)
+    made.tokens = {}
+    try:
+        central.cli("--timeout", "20", "central", "start", "--tls", "--listen", central.address)
+        for host in made.hosts:
+            prepare(host)
+            made.tokens[host.name] = token(central, host.name)
+            host.cli("--timeout", "20", "join", made.tokens[host.name], "--tep", host.address)
+        first.cli("network", "create", NETWORK, "--subnet", "192.168.7.0/24")
+        for host in made.hosts:
+            host.cli("network", "attach", NETWORK)
+            run_container(host, f"on-{host.name}", NETWORK)
+        yield made
+    finally:
+        for host in (first, second, central):
+            host.stop()
+
+
+def token(central: Host, name: str, *options: str) -> str:
+    return central.cli("central", "token", name, *options).stdout.strip()
+
+
+def chassis(host: Host) -> str:
+    words = ("ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids:system-id")
+    return host.run(*words).stdout.strip().strip('"')
+
+
+def files(host: Host) -> dict[str, str]:
+    """The mode of each file of keys and certificates."""
+    found = host.run("find", PKI, "-type", "f", "-printf", "%P %m\n").stdout
+    return dict(line.rsplit(" ", 1) for line in found.splitlines())
+
+
+def ctl(host: Host, command: str, *words: str, port: int, own: str = "host") -> Done:
+    """A database's command on a host, with a certificate that is there."""
+    where = json.loads(host.cli("show", "-o", "json").stdout)["settings"]["ovn-remote"]
+    remote = where.rpartition(":")[0] + f":{port}"
+    keys = ("-p", f"{PKI}/{own}.pem", "-c", f"{PKI}/{own}.pem", "-C", f"{PKI}/ca.pem")
+    return host.run(command, f"--db={remote}", *keys, "--timeout=5", *words, check=False)
+
+
+def talk(made: Secure) -> None:
+    for one, other in (made.hosts, reversed(made.hosts)):
+        ping(one, f"on-{one.name}", address(other, f"on-{other.name}", NETWORK))
+
+
+def test_containers_of_two_hosts_that_joined_reach_each_other(secure: Secure) -> None:
+    talk(secure)
+    for host in secure.hosts:
+        shown = json.loads(host.cli("show", "-o", "json").stdout)["settings"]
+        assert shown["ovn-remote"] == f"ssl:{secure.central.address}:6642"
+        assert shown["ipam"] == f"https://{secure.central.address}:9696"
+        assert shown["ovn-nb"] == ""
+
+
+def test_nothing_is_open_in_the_clear(secure: Secure) -> None:
+    shown = json.loads(secure.central.cli("central", "status", "-o", "json").stdout)
+    where = secure.central.address
+    assert shown["listeners"] == [f"pssl:6641:{where}", f"pssl:6642:{where}"]
+    for port in (6641, 6642):
+        remote = f"tcp:{where}:{port}"
+        words = ("ovsdb-client", "--timeout=3", "list-dbs", remote)
+        assert secure.first.run(*words, check=False).returncode != 0
+
+
+def test_keys_are_for_root_alone(secure: Secure) -> None:
+    public = {"ca.pem", "authority/central.pem", "authority/hosts.pem", "authority/clients.pem"}
+    for host in (secure.central, *secure.hosts):
+        secret = {mode for name, mode in files(host).items() if name not in public}
+        assert secret == {"600"}
+    assert set(files(secure.first)) == {".lock", "host.pem", "ca.pem"}
+
+
+def test_a_host_is_not_let_into_northbound(secure: Secure) -> None:
+    done = ctl(secure.first, "ovn-nbctl", "show", port=6641)
+    assert done.returncode != 0
+    assert "switch" not in done.stdout
+    # An administrator on the central host is, by TLS as well.
+    where = f"ssl:{secure.central.address}:6641"
+    own = ("-p", f"{PKI}/server.pem", "-c", f"{PKI}/server.pem")
+    authority = ("-C", f"{PKI}/authority/central.pem")
+    assert (
+        "switch"
+        in secure.central.run("ovn-nbctl", f"--db={where}", *own, *authority, "show").stdout
+    )
+
+
+def test_a_host_may_change_what_is_its_own_only(secure: Secure) -> None:
+    first, second = secure.hosts
+    assert chassis(second) in ctl(first, "ovn-sbctl", "show", port=6642).stdout
+    for words in (
+        ("chassis-del", chassis(second)),
+        ("set", "Chassis", chassis(second), "hostname=mine"),
+        ("set", "Encap", "ip=" + second.address, "type=vxlan"),
+        ("set", "SB_Global", ".", "external_ids:x=y"),
+    ):
+        done = ctl(first, "ovn-sbctl", *words, port=6642)
+        assert done.returncode != 0, words
+        assert "permission error" in done.stderr or "no row" in done.stderr, done.stderr
+    done = ctl(first, "ovn-sbctl", "set", "Chassis", chassis(first), "external_ids:x=y", port=6642)
+    assert done.returncode == 0, done.stderr
+    talk(secure)
+
+
+@pytest.mark.parametrize(
+    ("made_for", "options", "used_on", "said"),
+    [
+        ("tls-2", (), "tls-1", "is for host tls-2, and this is tls-1"),
+        ("tls-1", ("--expires", "1"), "tls-1", ""),
+    ],
+)
+def test_a_token_is_for_one_host(
+    secure: Secure, made_for: str, options: tuple[str, ...], used_on: str, said: str
+) -> None:
+    """On a host whose certificate is put away, and comes back."""
+    host = next(one for one in secure.hosts if one.name == used_on)
+    given = token(secure.central, made_for, *options)
+    host.run("mv", f"{PKI}/host.pem", f"{PKI}/away.pem")
+    try:
+        if said:
+            done = host.cli("join", given, check=False)
+            assert done.returncode == 9
+            assert said in done.stderr
+        used = host.cli("join", secure.tokens[used_on], check=False)
+        assert used.returncode == 9
+        assert "was used already" in used.stderr
+        assert not said or "host.pem" not in files(host)
+    finally:
+        host.run("mv", f"{PKI}/away.pem", f"{PKI}/host.pem")
+        host.run("rm", "-f", f"{PKI}/joining.key")
+
+
+def test_joining_again_changes_nothing(secure: Secure) -> None:
+    before = files(secure.first)
+    words = ("join", secure.tokens[secure.first.name], "--tep", secure.first.address, "-o", "json")
+    answer: dict[str, Any] = json.loads(secure.first.cli(*words).stdout)
+    assert not answer["changed"], answer
+    assert files(secure.first) == before
+
+
+def test_certificates_are_listed(secure: Secure) -> None:
+    rows = json.loads(secure.central.cli("certificates", "list", "-o", "json").stdout)
+    assert {(one["role"], one["host"]) for one in rows} >= {
+        ("central", "tls-c"),
+        ("chassis", "tls-1"),
+        ("chassis", "tls-2"),
+    }
+    assert not any(one["revoked"] for one in rows)
+    (own, authority) = json.loads(secure.first.cli("certificates", "list", "-o", "json").stdout)
+    assert (own["name"], authority["role"]) == (chassis(secure.first), "authority")
+
+
+def test_status_and_doctor_tell_when_they_end(secure: Secure) -> None:
+    host = secure.first
+    status = json.loads(host.cli("status", "-o", "json").stdout)
+    assert {one["file"] for one in status["certificates"]} == {
+        f"{PKI}/host.pem",
+        f"{PKI}/ca.pem",
+    }
+    assert all(one["days"] > 80 for one in status["certificates"])
+    assert "certificates are good for" in host.cli("doctor", "certificates").stdout
+    assert (
+        "certificates are good for"
+        in secure.central.cli("doctor", "certificates", check=False).stdout
+    )
+
+
+def test_renewal_is_no_outage(secure: Secure) -> None:
+    """ovn-controller stays connected, the databases take the new certificate."""
+    host = secure.first
+    serials = [host.run("openssl", "x509", "-noout", "-serial", "-in", f"{PKI}/host.pem").stdout]
+    pinging = host.popen(
+        *("docker", "exec", f"on-{host.name}", "ping", "-q", "-c", "40", "-i", "0.1"),
+        address(secure.second, f"on-{secure.second.name}", NETWORK),
+        stdout=-1,
+    )
+    secure.central.cli("certificates", "renew")
+    host.cli("certificates", "renew")
+    serials.append(
+        host.run("openssl", "x509", "-noout", "-serial", "-in", f"{PKI}/host.pem").stdout
+    )
+    assert serials[0] != serials[1]
+    assert pinging.communicate(timeout=60)[0].count(" 0% packet loss") == 1
+    # The driver's open connection, a new one, and one that ovn-controller has to make anew.
+    run_container(host, "after-renewal", NETWORK)
+    host.docker("rm", "-f", "after-renewal")
+    mine = secure.central.run("openssl", "x509", "-in", f"{PKI}/server.pem").stdout
+    for port in (6641, 6642, 9696):
+        where = f"{secure.central.address}:{port}"
+        own = ("-cert", f"{PKI}/host.pem", "-key", f"{PKI}/host.pem")
+        ask = ("openssl", "s_client", "-connect", where, *own)
+        assert mine.strip() in host.run(*ask, input="", check=False).stdout, port
+    secure.central.run("ovs-appctl", "-t", "/run/ovn/ovnsb_db.ctl", "ovsdb-server/reconnect")
+    wait_for(lambda: host.cli("status").returncode == 0, 20, "the chassis after its renewal")
+    assert not json.loads(host.cli("certificates", "renew", "--if-due", "-o", "json").stdout)[
+        "changed"
+    ]
+
+
+def test_who_is_revoked_is_refused_at_once(secure: Secure) -> None:
+    """Last, and the host comes back with another token."""
+    host = secure.second
+    done = secure.central.cli("certificates", "revoke", host.name)
+    assert "Southbound still takes this certificate" in done.stderr
+    refused = host.cli("network", "list", check=False)
+    assert refused.returncode == 9, refused.stderr
+    assert host.cli("certificates", "renew", check=False).returncode == 6
+    host.run("rm", f"{PKI}/host.pem")
+    host.cli("--timeout", "20", "join", token(secure.central, host.name), "--tep", host.address)
+    wait_for(lambda: host.cli("network", "list").returncode == 0, 10, "the host that came back")
+    talk(secure)
