@@ -10,6 +10,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def one_line(text: str) -> str:
+    """The same with what a terminal or a log would not show written out: somebody else may have
+    chosen a part of it, a name for example."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
 class Error(Exception):
     """Something failed in a way that was foreseen.
 
@@ -29,7 +39,7 @@ class Error(Exception):
 
     def __str__(self) -> str:
         line = f"{self.subject}: {self.what}"
-        return f"{line}; {self.hint}" if self.hint else line
+        return one_line(f"{line}; {self.hint}" if self.hint else line)
 
 
 class Invalid(Error):

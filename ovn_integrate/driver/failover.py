@@ -98,7 +98,10 @@ class WatchedSecurePool(HTTPSConnectionPool):
 
 def _watch(connection: HTTPConnection, *, secure: bool) -> None:
     begin, timeout = time.monotonic(), connection.timeout
-    while not select.select([connection.sock], [], [], _PATIENCE)[0]:
+    # Not select(2): where many clients are connected, the number of a file may be too large for it.
+    answer = select.poll()
+    answer.register(connection.sock, select.POLLIN)
+    while not answer.poll(_PATIENCE * 1000):
         if isinstance(timeout, (int, float)) and time.monotonic() - begin >= timeout:
             raise TimeoutError("timed out")
         if not _alive(connection.host, connection.port, secure):

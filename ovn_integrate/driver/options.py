@@ -52,6 +52,7 @@ Address4or6 = IPv4Address | IPv6Address
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}  # IANA's numbers
 _SMALLEST_MTU = 68  # of IPv4, RFC 791
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -177,14 +178,17 @@ def parse_published(options: dict[str, Any]) -> list[PublishedPort]:
 
     :raises Invalid: one cannot be published.
     """
-    return [_published(one) for one in options.get(PORTMAP) or ()]
+    asked = options.get(PORTMAP) or []
+    if not isinstance(asked, list) or not all(isinstance(one, dict) for one in asked):
+        raise Invalid(PORTMAP, "is no list of ports")
+    return [_published(one) for one in asked]
 
 
 def _published(asked: Mapping[str, Any]) -> PublishedPort:
-    port, first = int(asked["Port"]), int(asked.get("HostPort") or 0)
-    protocol = _PROTOCOLS.get(asked.get("Proto", 0))
-    if protocol is None:
-        raise Invalid(f"protocol {asked.get('Proto')}", "cannot be published")
+    port, first = _port_number(asked, "Port"), _port_number(asked, "HostPort")
+    protocol = _PROTOCOLS.get(_port_number(asked, "Proto"))
+    if protocol is None or not port:
+        raise Invalid(f"port {port} of protocol {asked.get('Proto')}", "cannot be published")
     if not first:
         # Docker has no way to be told which one was chosen.
         raise Invalid(
@@ -192,13 +196,21 @@ def _published(asked: Mapping[str, Any]) -> PublishedPort:
             "has no port of the host's to be published on",
             f"give one: -p 8080:{port}",
         )
-    last = max(first, int(asked.get("HostPortEnd") or 0))
+    last = max(first, _port_number(asked, "HostPortEnd"))
     return PublishedPort(protocol, port, _host_ip(asked.get("HostIP")), range(first, last + 1))
 
 
-def _host_ip(asked: str | None) -> str | None:
+def _port_number(asked: Mapping[str, Any], key: str) -> int:
+    """0 where nothing is said."""
+    value = asked.get(key) or 0
+    if type(value) is not int or not 0 <= value <= _LAST_PORT:
+        raise Invalid(f"{PORTMAP}: {key} {str(value)[:40]!r}", "is no number of a port")
+    return value
+
+
+def _host_ip(asked: Any) -> str | None:
     try:
-        address = ipaddress.ip_address(asked or "0.0.0.0")
+        address = ipaddress.ip_address(str(asked or "0.0.0.0"))
     except ValueError:
         raise Invalid(f"host address {asked}", "is no IP address") from None
     if address.is_unspecified:

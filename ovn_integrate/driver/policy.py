@@ -24,6 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _WITH_PORTS = ("tcp", "udp", "sctp")
 _PROTOCOLS = (*_WITH_PORTS, "icmp")
 _PORTS = range(1, 65536)
+_DIGITS = 5
 _CLOSED = {"false": True, "0": True, "true": False, "1": False}
 _HINT = "SOURCE:TARGET[:PROTOCOL[/PORT[-PORT]]], for example web:db:tcp/5432"
 
@@ -97,7 +98,8 @@ def _entry(text: str) -> Allow:
 
 def _ports(text: str, subject: str) -> tuple[int, int]:
     first, dash, last = text.partition("-")
-    if not (first.isdecimal() and (last.isdecimal() or not dash)):
+    given = [first, last] if dash else [first]
+    if not all(one.isdecimal() and len(one) <= _DIGITS for one in given):
         raise Invalid(subject, f"{text!r} is no port", _HINT)
     low, high = int(first), int(last or first)
     if low not in _PORTS or high not in _PORTS or low > high:

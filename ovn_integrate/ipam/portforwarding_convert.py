@@ -20,7 +20,7 @@ def port(name: str, value: Any) -> int | None:
         return None
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise invalid(name, f"'{value}' is not an integer.") from None
     if number < 1:
         raise invalid(name, f"'{value}' is too small - must be at least '1'.")

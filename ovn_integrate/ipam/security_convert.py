@@ -20,6 +20,7 @@ from ovn_integrate.ipam.security_rows import NUMBERS
 
 _ETHERTYPES = {one.lower(): one for one in (IPV4, IPV6)}
 _ANY = ("any", "ip")
+_DIGITS = 9
 _SAME = {"icmpv6": "ipv6-icmp"}
 
 
@@ -30,7 +31,8 @@ def protocol(name: str, value: Any) -> str | None:
     text = _SAME.get(str(value).lower(), str(value).lower())
     if text == "any":
         return None
-    number = int(text) if text.isdecimal() else None
+    # One of thousands of digits is no number to int().
+    number = int(text) if text.isdecimal() and len(text) <= _DIGITS else None
     if text in NUMBERS or text in _ANY or (number is not None and number <= 255):
         return text if number is None else str(number)
     raise SecurityGroupRuleInvalidProtocol(protocol=value, values=[None, *NUMBERS])
@@ -49,7 +51,7 @@ def port(name: str, value: Any) -> int | None:
         return None
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SecurityGroupInvalidPortValue(port=value) from None
     if not 0 <= number <= 65535:
         raise SecurityGroupInvalidPortValue(port=value)

@@ -26,7 +26,7 @@ def number(attribute: str, value: Any) -> int:
     """A number that is not negative."""
     try:
         int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInput(reason=f"'{value}' is not an integer") from None
     return convert.number(attribute, value)
 

@@ -31,6 +31,11 @@ class SubnetPool(Standard):
     def ip_version(self) -> int:
         return self.prefixes[0].version
 
+    @property
+    def address_scope_id(self) -> None:
+        """There are no address scopes here; lists are asked by it all the same."""
+        return None
+
     def body(self) -> dict[str, Any]:
         return {
             "id": self.id,
