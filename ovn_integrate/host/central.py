@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +14,8 @@ from ovn_integrate.host.settings import bracketed
 from ovn_integrate.ovsdb import NB, SB, Change, Session
 
 _UNITS = ("ovn-central", "ovn-northd")
+
+_POLL = 0.1  # seconds
 
 _CONSOLE = "-vconsole:warn -vsyslog:off -vfile:off"
 
@@ -78,9 +82,17 @@ def start(timeout: float) -> bool:
         daemons.systemctl("start", unit, timeout)
     else:
         daemons.ovn_ctl("start_northd", timeout=timeout)
-    if not running():
-        raise CommandFailed("OVN central", "did not come up", f"see {paths.ovn_logdir()}")
+    _await_running(timeout)
     return True
+
+
+def _await_running(timeout: float) -> None:
+    """Debian's unit is up as soon as those of the three daemons are asked for."""
+    deadline = time.monotonic() + timeout
+    while not running():
+        if time.monotonic() >= deadline:
+            raise CommandFailed("OVN central", "did not come up", f"see {paths.ovn_logdir()}")
+        threading.Event().wait(_POLL)
 
 
 def listen(hosts: Iterable[str], timeout: float) -> bool:
