@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ovn_integrate import paths
+from ovn_integrate.cli.groups import Group
+from ovn_integrate.cli.progress import Progress
 
 if TYPE_CHECKING:
     from ovn_integrate.driver.neutron import Client
@@ -18,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class App:
-    """The global options of this run."""
+    """The global options of this run.
+
+    :ivar progress: of the verb that runs.
+    """
 
     db: str = ""
     timeout: float = 10.0
     verbose: bool = False
+    progress: Progress = field(default_factory=lambda: Progress(""))
 
     def host(self, tables: Tables) -> Session:
         """A session on the host's Open_vSwitch database.
@@ -49,13 +56,16 @@ class App:
         return Client(now.ipam_urls, timeout=self.timeout, access=keystone.access())
 
 
+# In which an answer can be printed.
+FORMS = ("table", "json", "yaml")
+
 pass_app = click.make_pass_decorator(App)
 
 output_option = click.option(
     "-o",
     "--output",
     "form",
-    type=click.Choice(["table", "json", "yaml"]),
+    type=click.Choice(FORMS),
     default="table",
     show_default=True,
     help="How to print the answer.",
@@ -66,7 +76,7 @@ dry_run_option = click.option(
 )
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose verbs are imported when they are used.
 
     :param verbs: for each verb, ``module:attribute`` and its line in the help.
@@ -93,10 +103,19 @@ class LazyGroup(click.Group):
 
 
 def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """A verb that takes the :class:`App` first and ``form`` among its options."""
+    """A verb that takes the :class:`App` first and ``form`` among its options.
+
+    One that serves, or that draws by itself, ends the :attr:`App.progress` first.
+    """
 
     def decorate(function: Callable[..., None]) -> click.Command:
-        command: click.Command = click.command(**settings)(pass_app(function))
+        @functools.wraps(function)
+        def shown(app: App, *arguments: Any, **options: Any) -> None:
+            path = click.get_current_context().command_path
+            with Progress(path.partition(" ")[2]) as app.progress:
+                function(app, *arguments, **options)
+
+        command: click.Command = click.command(**settings)(pass_app(shown))
         output_option(command)
         return command
 

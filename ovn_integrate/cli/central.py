@@ -6,12 +6,13 @@ import click
 
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.errors import Unhealthy
 from ovn_integrate.host import central as daemon
 from ovn_integrate.host.settings import parse_addresses
 
 
-@click.group()
+@group()
 def central() -> None:
     """Start, stop or ask after OVN's databases and ovn-northd on this host."""
 
@@ -79,6 +80,7 @@ def run(app: App, listen: str, access_log: str, form: str) -> None:
     """
     from ovn_integrate import container
 
+    app.progress.end()
     container.run(listen, access_log, app.timeout, click.echo)
 
 

@@ -7,11 +7,12 @@ import click
 from ovn_integrate import paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.driver import options
 from ovn_integrate.errors import NotPermitted, Unhealthy
 
 
-@click.group()
+@group()
 def driver() -> None:
     """Start, stop or ask after the Docker network driver "openvswitch"."""
 
@@ -94,6 +95,7 @@ def start(
             socket.parent.mkdir(parents=True, exist_ok=True)
         except PermissionError:
             raise NotPermitted(str(socket.parent), "cannot be made", "run it with sudo") from None
+    app.progress.end()
     web.serve(
         lambda: server.application(
             remote,

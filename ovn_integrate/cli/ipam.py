@@ -11,6 +11,7 @@ import click
 from ovn_integrate import paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
 from ovn_integrate.host import settings
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _ROOT = "/v2.0/"
 
 
-@click.group()
+@group()
 def ipam() -> None:
     """The embedded IPAM server (Neutron's v2.0 API on OVN Northbound), and what it keeps there."""
 
@@ -67,6 +68,7 @@ def start(app: App, listen: str, nb: str | None, access_log: str, detach: bool, 
 
     log = accesslog.open_log(access_log)
     server.check(remote, app.timeout)
+    app.progress.end()
     web.serve(
         lambda: server.application(remote, log),
         bind=bind,

@@ -81,7 +81,9 @@ def run() -> NoReturn:
     """Run the command and exit: 0, or the code of the error (ovn-integrate(8), EXIT STATUS)."""
     app = App()
     try:
-        cli.main(obj=app, standalone_mode=False, prog_name="ovn-integrate")
+        # Elsewhere than on a terminal click takes colours out by itself.
+        colour = False if os.environ.get("NO_COLOR") else None
+        cli.main(obj=app, standalone_mode=False, prog_name="ovn-integrate", color=colour)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
