@@ -12,6 +12,8 @@ from ovn_integrate import __version__
 from ovn_integrate.cli.app import App, LazyGroup
 from ovn_integrate.errors import Error
 
+PROGRAM = "ovn-integrate"
+
 _CLI = "ovn_integrate.cli"
 
 VERBS = {
@@ -19,6 +21,7 @@ VERBS = {
     "down": (f"{_CLI}.up:down", "Undo what up did."),
     "show": (f"{_CLI}.show:show", "Show settings, bridge, controller and tunnels."),
     "status": (f"{_CLI}.status:status", "Show this chassis, its servers and tunnels."),
+    "topology": (f"{_CLI}.topology:topology", "Draw chassis, tunnels, switches and ports."),
     "doctor": (f"{_CLI}.doctor:doctor", "Find what is wrong with this host."),
     "set-ipam": (f"{_CLI}.settings:set_ipam", "Say where the IPAM server and OVN central are."),
     "unset-ipam": (f"{_CLI}.settings:unset_ipam", "Forget where they are."),
@@ -66,7 +69,7 @@ VERBS = {
     metavar="unix://PATH",
     help="The host's Docker engine.  [default: $DOCKER_HOST, or unix:///run/docker.sock]",
 )
-@click.version_option(__version__, prog_name="ovn-integrate")
+@click.version_option(__version__, prog_name=PROGRAM)
 @click.pass_obj
 def cli(app: App, verbose: bool, timeout: float, db: str | None, docker_host: str | None) -> None:
     """Make a plain Linux host an OVN chassis, and give Docker a network driver on OVN."""
@@ -83,7 +86,7 @@ def run() -> NoReturn:
     try:
         # Elsewhere than on a terminal click takes colours out by itself.
         colour = False if os.environ.get("NO_COLOR") else None
-        cli.main(obj=app, standalone_mode=False, prog_name="ovn-integrate", color=colour)
+        cli.main(obj=app, standalone_mode=False, prog_name=PROGRAM, color=colour)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -22,6 +22,7 @@ LEVELS = {
     "pump": 3,
     "servers": 3,
     "init": 3,
+    "drawing": 3,
     "web": 3,
     "host": 4,
     "driver": 5,
