@@ -27,6 +27,8 @@ _MANY, _FOLDED, _MANY_IN_ALL = 24, 8, 160
 _FREE = 4
 _MANY_CHASSIS = 6
 _ASPECT = 1.7
+# So far down the first switch is at most, to be seen without looking for it.
+_LOWEST = 150
 _BULGE, _MORE_BULGE, _LARGEST_BULGE = 70, 46, 330
 
 
@@ -239,7 +241,7 @@ def _column(
     room = (max((one.box.bottom for one in boxes), default=0)) - MARGIN - sum(sizes)
     gap = min(max(room / (len(order) + 1), 18), 90) if lines else 18
     taken = sum(sizes) + gap * (len(order) - 1)
-    y = MARGIN + max(0, (sum(sizes) + room - taken) / 2 if lines else 0)
+    y = MARGIN + min(max(0, (sum(sizes) + room - taken) / 2 if lines else 0), _LOWEST)
     made = []
     for one, size in zip(order, sizes, strict=True):
         free = topology.free(one.key)

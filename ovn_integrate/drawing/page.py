@@ -47,6 +47,12 @@ function zoom(by,x,y){
 }
 const centre=by=>zoom(by,view[0]+view[2]/2,view[1]+view[3]/2);
 const fit=()=>{view=[...full];show();};
+/* What would be too small to read as a whole begins at its top, as wide as the window. */
+function begin(){
+  if(scale()<1.2)return;
+  const by=Math.max(1,full[2]/area.clientWidth),wide=area.clientWidth*by;
+  view=[full[0]+(full[2]-wide)/2,full[1],wide,area.clientHeight*by];show();
+}
 area.addEventListener('wheel',event=>{
   event.preventDefault();const at=point(event);zoom(Math.exp(event.deltaY*.0012),at.x,at.y);
 },{passive:false});
@@ -65,7 +71,7 @@ addEventListener('pointerup',event=>{
 });
 function mark(){
   const words=search.value.trim().toLowerCase();let found=0;
-  const all=[...svg.querySelectorAll('.port,.wire,.tunnel[class],.link,.node')];
+  const all=[...svg.querySelectorAll('.port,.wire,svg>.tunnel,.link,.node')];
   for(const one of all){
     const own=!chosen||one.dataset.switch===chosen;
     const said=one.querySelector('title')?.textContent.toLowerCase()??'';
@@ -92,7 +98,7 @@ addEventListener('keydown',event=>{
   if(event.key==='/'&&event.target!==search){event.preventDefault();search.focus();}
   if(event.key==='Escape'){search.value='';chosen='';mark();search.blur();}
 });
-search.value=decodeURIComponent(location.hash.slice(1));mark();
+search.value=decodeURIComponent(location.hash.slice(1));mark();begin();
 for(const [name,does] of [['in',()=>centre(.8)],['out',()=>centre(1.25)],['fit',fit]])
   document.getElementById(name).addEventListener('click',does);
 """

@@ -47,7 +47,7 @@ _LIGHT = f"""
 .pill.up text{{fill:#27764f}}
 .pill.down .body{{fill:#fbe1e1}}
 .pill.down text{{fill:#b53030}}
-.dim{{opacity:.13}}
+.dim{{opacity:.2}}
 .wire.lit .line{{opacity:1;stroke-width:3.2}}
 """
 

@@ -45,7 +45,8 @@ def _parts(topology: Topology, placed: Layout) -> Iterator[str]:
         yield _wire(wire, switches[wire.switch], colours[wire.switch], topology)
     for one, other, arc in placed.links:
         yield _link(switches[one], switches[other], arc)
-    for tunnel, arc in placed.tunnels:
+    # The widest first: what is written beside the others then lies above it.
+    for tunnel, arc in sorted(placed.tunnels, key=lambda pair: -pair[1].bulge):
         yield _tunnel(tunnel, arc, topology)
     for switch in placed.switches:
         yield _switch(switch)
