@@ -6,13 +6,12 @@ import os
 import sys
 import threading
 import time
-from types import TracebackType
 from typing import Any, TextIO
 
 _PATIENCE = 1.0  # seconds
 _EVERY = 0.2  # seconds
 _MARKS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_ERASE = "\r\x1b[K"
+ERASE = "\r\x1b[K"
 
 
 class Progress:
@@ -44,12 +43,7 @@ class Progress:
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def end(self) -> None:
@@ -66,7 +60,7 @@ class Progress:
         """Write what a verb has to say, in the place of the line."""
         with self._lock:
             if self._shown:
-                self._terminal.write(_ERASE)
+                self._terminal.write(ERASE)
                 self._terminal.flush()
                 self._shown = False
             # Behind half a line, a question for example, nothing is drawn.
@@ -84,7 +78,7 @@ class Progress:
     def _draw(self) -> None:
         seconds = time.monotonic() - self._since
         mark = _MARKS[int(seconds / _EVERY) % len(_MARKS)]
-        self._terminal.write(f"{_ERASE}{mark} {self._what}: {seconds:.0f} s")
+        self._terminal.write(f"{ERASE}{mark} {self._what}: {seconds:.0f} s")
         self._terminal.flush()
         self._shown = True
 

@@ -103,10 +103,11 @@ class Topology:
 
     def bound(self, chassis: str) -> dict[str, list[Port]]:
         """The ports of a chassis by the key of their switch, in the order of the switches."""
-        ports = [port for port in self.ports if port.chassis == chassis]
-        keys = [one.key for one in self.switches]
-        found = {key: [port for port in ports if port.switch == key] for key in keys}
-        return {key: those for key, those in found.items() if those}
+        found: dict[str, list[Port]] = {one.key: [] for one in self.switches}
+        for port in self.ports:
+            if port.chassis == chassis:
+                found[port.switch].append(port)
+        return {key: ports for key, ports in found.items() if ports}
 
     def free(self, switch: str) -> list[Port]:
         """The ports of a switch that could be bound and are not; of a type are those that OVN

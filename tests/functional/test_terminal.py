@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ovn_integrate.cli.progress import _ERASE as ERASE
+from ovn_integrate.cli.progress import ERASE
 
 _PROGRAM = (sys.executable, "-m", "ovn_integrate")
 

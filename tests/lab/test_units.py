@@ -142,6 +142,24 @@ def test_a_boot_without_southbound_does_not_wait_for_it(booted: Booted) -> None:
     wait_for(lambda: talk(booted) is None, 30, "the containers to talk")
 
 
+def test_where_the_distribution_has_no_unit_the_daemon_runs_in_ours(booted: Booted) -> None:
+    controller = "ovn-integrate-controller.service"
+    theirs = ("ovn-host.service", "ovn-controller.service")
+    booted.run("systemctl", "stop", controller, *theirs)
+    booted.run("systemctl", "mask", *theirs)
+    try:
+        booted.run("systemctl", "start", controller)
+        pid = booted.run("cat", "/run/ovn/ovn-controller.pid").stdout.strip()
+        assert controller in booted.run("cat", f"/proc/{pid}/cgroup").stdout
+        assert booted.cli("controller", "status").returncode == 0
+        talk(booted)
+        booted.run("systemctl", "stop", controller)
+        assert booted.run("kill", "-0", pid, check=False).returncode != 0
+    finally:
+        booted.run("systemctl", "unmask", *theirs)
+        booted.run("systemctl", "start", *theirs, controller)
+
+
 def test_uninstalling_leaves_nothing(booted: Booted) -> None:
     said = install(booted, "--uninstall", "--dry-run")
     assert set(said.values()) == {"to be removed"}
