@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ovn_integrate import paths
+from ovn_integrate.cli.groups import Group
+from ovn_integrate.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ovn_integrate.driver.neutron import Client
     from ovn_integrate.ovsdb import Session, Tables
 
 
 @dataclass
 class App:
-    """The global options of this run."""
+    """The global options of this run.
+
+    :ivar progress: of the verb that runs.
+    """
 
     db: str = ""
     timeout: float = 10.0
     verbose: bool = False
+    progress: Progress = field(default_factory=lambda: Progress(""))
 
     def host(self, tables: Tables) -> Session:
         """A session on the host's Open_vSwitch database.
@@ -54,24 +63,33 @@ class App:
         )
 
 
+F = TypeVar("F", bound="Callable[..., Any]")
+
+# In which an answer can be printed.
+FORMS = ("table", "json", "yaml")
+
 pass_app = click.make_pass_decorator(App)
 
-output_option = click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="How to print the answer.",
-)
+
+def output_option(forms: Sequence[str]) -> Callable[[F], F]:
+    """The option that says how to print the answer."""
+    return click.option(
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(forms),
+        default="table",
+        show_default=True,
+        help="How to print the answer.",
+    )
+
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print what would change, and change nothing."
 )
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose verbs are imported when they are used.
 
     :param verbs: for each verb, ``module:attribute`` and its line in the help.
@@ -91,18 +109,41 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell can put here, out of the table: click would import every verb for it."""
+        from click.shell_completion import CompletionItem
+
+        fitting = {
+            name: line for name, (_, line) in self._verbs.items() if name.startswith(incomplete)
+        }
+        verbs = [CompletionItem(name, help=line) for name, line in fitting.items()]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, line) for name, (_, line) in self._verbs.items()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
-def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """A verb that takes the :class:`App` first and ``form`` among its options."""
+def verb(
+    *, forms: Sequence[str] = FORMS, **settings: Any
+) -> Callable[[Callable[..., None]], click.Command]:
+    """A verb that takes the :class:`App` first and ``form`` among its options.
+
+    One that serves, or that draws by itself, ends the :attr:`App.progress` first.
+
+    :param forms: what its ``-o`` takes.
+    """
 
     def decorate(function: Callable[..., None]) -> click.Command:
-        command: click.Command = click.command(**settings)(pass_app(function))
-        output_option(command)
+        @functools.wraps(function)
+        def shown(app: App, *arguments: Any, **options: Any) -> None:
+            path = click.get_current_context().command_path
+            with Progress(path.partition(" ")[2]) as app.progress:
+                function(app, *arguments, **options)
+
+        command: click.Command = click.command(**settings)(pass_app(shown))
+        output_option(forms)(command)
         return command
 
     return decorate

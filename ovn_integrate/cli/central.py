@@ -9,6 +9,7 @@ import click
 from ovn_integrate import bringup, paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.errors import NotConfigured, Unhealthy
 from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import central as daemon
@@ -17,7 +18,7 @@ from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
 
 
-@click.group()
+@group()
 def central() -> None:
     """Start, stop or ask after OVN's databases and ovn-northd on this host."""
 
@@ -104,6 +105,7 @@ def run(app: App, listen: str, access_log: str, tls: bool, insecure: bool, form:
     """
     from ovn_integrate import container
 
+    app.progress.end()
     container.run(container.Wish(listen, access_log, tls, insecure, app.timeout), click.echo)
 
 

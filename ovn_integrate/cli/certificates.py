@@ -10,6 +10,7 @@ import click
 from ovn_integrate import paths
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.enrol import host as membership
 from ovn_integrate.errors import NotConfigured
 from ovn_integrate.host import central, secure, settings
@@ -19,7 +20,7 @@ from ovn_integrate.pki.authority import Authority
 _UNTIL = "%Y-%m-%d %H:%M:%SZ"
 
 
-@click.group()
+@group()
 def certificates() -> None:
     """The certificates of this host and, on the central one, of all that it signed."""
 

@@ -11,6 +11,7 @@ import click
 from ovn_integrate import paths
 from ovn_integrate.cli import modes, output
 from ovn_integrate.cli.app import App, dry_run_option, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.driver import containers, logical
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _READY = 10.0
 _NETWORK = click.argument("network")
 
 
-@click.group()
+@group()
 def container() -> None:
     """Containers without a network plugin, by the words of the first ovn-container."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import click
-
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.errors import Unhealthy
 from ovn_integrate.host import bridge, settings
 from ovn_integrate.host import controller as daemon
 
 
-@click.group()
+@group()
 def controller() -> None:
     """Start, stop or ask after ovn-controller."""
 

@@ -7,7 +7,7 @@ import click
 from ovn_integrate import paths
 from ovn_integrate.checks import examine
 from ovn_integrate.checks.examine import Outcome
-from ovn_integrate.cli import output
+from ovn_integrate.cli import completion, output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.errors import Unhealthy
 
@@ -16,7 +16,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "yel
 
 
 @verb()
-@click.argument("checks", nargs=-1, metavar="[CHECK]...")
+@click.argument("checks", nargs=-1, metavar="[CHECK]...", shell_complete=completion.checks)
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend, and look again.")
 @click.option("--list", "listed", is_flag=True, help="Show the checks, and why each matters.")
 def doctor(app: App, checks: tuple[str, ...], fix: bool, listed: bool, form: str) -> None:

@@ -9,6 +9,7 @@ import click
 from ovn_integrate import paths, servers
 from ovn_integrate.cli import modes, output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.driver import options
 from ovn_integrate.errors import NotPermitted, Unhealthy
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ovn_integrate.driver.app import Application
 
 
-@click.group()
+@group()
 def driver() -> None:
     """Start, stop or ask after the Docker network driver "openvswitch"."""
 
@@ -119,6 +120,7 @@ def start(
             tests=True,
         )
 
+    app.progress.end()
     web.serve(
         application,
         bind=bind,

@@ -13,6 +13,7 @@ import click
 from ovn_integrate import paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.cli.token import token
 from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
 from ovn_integrate.host import addresses, settings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _ROOT = "/v2.0/"
 
 
-@click.group()
+@group()
 def ipam() -> None:
     """The embedded IPAM server (Neutron's v2.0 API on OVN Northbound), and what it keeps there."""
 
@@ -93,6 +94,7 @@ def start(app: App, listen: str, detach: bool, form: str, **options: Any) -> Non
         web.refuse_unfit(served)
     known = server.known(files and files[2], _tokens(options, files))
     server.check(options["nb"], app.timeout)
+    app.progress.end()
     web.serve(
         lambda: server.application(
             options["nb"],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from ovn_integrate.cli import changes, output
+from ovn_integrate.cli import changes, completion, output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.host import keys, settings
 
 
 @verb(name="set")
-@click.argument("key")
-@click.argument("value")
+@click.argument("key", shell_complete=completion.keys)
+@click.argument("value", shell_complete=completion.key_values)
 @click.option("--chassis", metavar="NAME", help="For this chassis alone (writes KEY-NAME).")
 @changes.force_option
 @dry_run_option
@@ -35,7 +35,7 @@ def set_key(
 
 
 @verb(name="unset")
-@click.argument("key")
+@click.argument("key", shell_complete=completion.keys)
 @click.option("--chassis", metavar="NAME", help="For this chassis alone (removes KEY-NAME).")
 @dry_run_option
 def unset_key(app: App, key: str, chassis: str | None, dry_run: bool, form: str) -> None:

@@ -12,6 +12,8 @@ from ovn_integrate import __version__
 from ovn_integrate.cli.app import App, LazyGroup
 from ovn_integrate.errors import Error
 
+PROGRAM = "ovn-integrate"
+
 _CLI = "ovn_integrate.cli"
 
 VERBS = {
@@ -20,6 +22,7 @@ VERBS = {
     "down": (f"{_CLI}.up:down", "Undo what up did."),
     "show": (f"{_CLI}.show:show", "Show settings, bridge, controller and tunnels."),
     "status": (f"{_CLI}.status:status", "Show this chassis, its servers and tunnels."),
+    "topology": (f"{_CLI}.topology:topology", "Draw chassis, tunnels, switches and ports."),
     "doctor": (f"{_CLI}.doctor:doctor", "Find what is wrong with this host."),
     "test": (f"{_CLI}.test:test", "Test the network to another chassis."),
     "trace": (f"{_CLI}.trace:trace", "Show a packet's way from a container."),
@@ -72,7 +75,7 @@ VERBS = {
     metavar="unix://PATH",
     help="The host's Docker engine.  [default: $DOCKER_HOST, or unix:///run/docker.sock]",
 )
-@click.version_option(__version__, prog_name="ovn-integrate")
+@click.version_option(__version__, prog_name=PROGRAM)
 @click.pass_obj
 def cli(app: App, verbose: bool, timeout: float, db: str | None, docker_host: str | None) -> None:
     """Make a plain Linux host an OVN chassis, and give Docker a network driver on OVN."""
@@ -87,7 +90,9 @@ def run() -> NoReturn:
     """Run the command and exit: 0, or the code of the error (ovn-integrate(8), EXIT STATUS)."""
     app = App()
     try:
-        cli.main(obj=app, standalone_mode=False, prog_name="ovn-integrate")
+        # Elsewhere than on a terminal click takes colours out by itself.
+        colour = False if os.environ.get("NO_COLOR") else None
+        cli.main(obj=app, standalone_mode=False, prog_name=PROGRAM, color=colour)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -6,10 +6,11 @@ import click
 
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.driver import host_network, logical
 
 
-@click.group()
+@group()
 def network() -> None:
     """Logical networks: what OVN calls logical switches."""
 

@@ -6,13 +6,14 @@ import click
 
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 from ovn_integrate.driver import attach as attachment
 from ovn_integrate.driver import logical
 
 _NAME = click.argument("name", metavar="PORT.NETWORK")
 
 
-@click.group()
+@group()
 def port() -> None:
     """Logical ports. One outlives the containers it is attached to and keeps its addresses."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ovn_integrate import paths
-from ovn_integrate.cli import changes, output
+from ovn_integrate.cli import changes, completion, output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import encap, settings
@@ -78,7 +78,7 @@ def set_tep(
 
 
 @verb(name="set-encap-type")
-@click.argument("types", metavar="TYPE[,TYPE...]")
+@click.argument("types", metavar="TYPE[,TYPE...]", shell_complete=completion.encap_types)
 @dry_run_option
 def set_encap_type(app: App, types: str, dry_run: bool, form: str) -> None:
     """Set the tunnels' encapsulation: geneve, stt or vxlan.

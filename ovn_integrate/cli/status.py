@@ -21,6 +21,8 @@ _EVERY = 2.0  # seconds
 @click.option("--watch", is_flag=True, help="Show it again every 2 s, until it is interrupted.")
 def status(app: App, watch: bool, form: str) -> None:
     """Show this chassis, its servers and the tunnels to the others; exit 10 when one is wrong."""
+    if watch:
+        app.progress.end()
     while watch:
         # Put together first, so that the screen is never empty.
         answer = _ask(app)

@@ -10,6 +10,7 @@ import click
 from ovn_integrate import paths
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
+from ovn_integrate.cli.groups import group
 
 _file_option = click.option(
     "--token-file",
@@ -18,7 +19,7 @@ _file_option = click.option(
 )
 
 
-@click.group()
+@group()
 def token() -> None:
     """Tokens with which people and programs are known to the IPAM server of this host."""
 

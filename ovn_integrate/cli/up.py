@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from ovn_integrate import bringup, paths
-from ovn_integrate.cli import output
+from ovn_integrate.cli import completion, output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.enrol import host as membership
 from ovn_integrate.errors import Invalid
@@ -17,7 +17,13 @@ from ovn_integrate.host import addresses, bridge, encap, settings
 @verb()
 @click.option("--ipam", metavar="ADDRESS[,...]", help="Where the IPAM server and OVN central are.")
 @click.option("--tep", metavar="ADDRESS[,...]", help="This host's tunnel endpoint.")
-@click.option("--encap-type", default="geneve", show_default=True, metavar="TYPE[,...]")
+@click.option(
+    "--encap-type",
+    default="geneve",
+    show_default=True,
+    metavar="TYPE[,...]",
+    shell_complete=completion.encap_types,
+)
 @click.option("--datapath", type=click.Choice(bridge.DATAPATHS), default="auto", show_default=True)
 @click.option("--all-in-one", is_flag=True, help="Run the IPAM server and OVN central here too.")
 @click.option("--driver/--no-driver", default=True, show_default=True, help="The Docker driver.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,6 +22,7 @@ _CLEAR, _SECURED = "ptcp:", "pssl:"
 _ROLE = "ovn-controller"
 
 _CHASSIS = {"Chassis_Private": ["name"], "Chassis": ["name"]}
+_POLL = 0.1  # seconds
 
 _CONSOLE = "-vconsole:warn -vsyslog:off -vfile:off"
 
@@ -89,9 +92,17 @@ def start(timeout: float) -> bool:
         daemons.systemctl("start", unit, timeout)
     else:
         daemons.ovn_ctl("start_northd", timeout=timeout)
-    if not running():
-        raise CommandFailed("OVN central", "did not come up", f"see {paths.ovn_logdir()}")
+    _await_running(timeout)
     return True
+
+
+def _await_running(timeout: float) -> None:
+    """Debian's unit is up as soon as those of the three daemons are asked for."""
+    deadline = time.monotonic() + timeout
+    while not running():
+        if time.monotonic() >= deadline:
+            raise CommandFailed("OVN central", "did not come up", f"see {paths.ovn_logdir()}")
+        threading.Event().wait(_POLL)
 
 
 def listen(hosts: Iterable[str], timeout: float, *, tls: bool = False) -> bool:

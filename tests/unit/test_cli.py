@@ -10,6 +10,7 @@ import click
 import pytest
 
 from ovn_integrate.cli.app import App
+from ovn_integrate.cli.groups import Group
 from ovn_integrate.cli.main import cli
 
 
@@ -91,3 +92,44 @@ def test_version() -> None:
     done = run("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("ovn-integrate, version ")
+
+
+@pytest.mark.parametrize(
+    ("word", "verb"),
+    [("net", "network"), ("set-e", "set-encap-type"), ("set", "set"), ("dri", "driver")],
+)
+def test_a_verb_can_be_shortened(word: str, verb: str) -> None:
+    name, command, _ = cli.resolve_command(click.Context(cli), [word])
+    assert command is not None
+    assert name == command.name == verb
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("se",), "'se' is short for several: set-ipam, set-tep, set-encap-type, set"),
+        (("driver", "sta"), "'sta' is short for several: start, status"),
+        (("shwo",), "No such command 'shwo'; did you mean 'show'?"),
+        (("driver", "stauts"), "No such command 'stauts'; did you mean 'status'?"),
+        (("xyzzy",), "No such command 'xyzzy'."),
+    ],
+    ids=str,
+)
+def test_a_verb_that_is_none_is_answered_with_what_may_be_meant(
+    words: Sequence[str], said: str
+) -> None:
+    with pytest.raises(click.UsageError) as error:
+        cli.main(list(words), standalone_mode=False, obj=App())
+    assert error.value.message == said
+
+
+@pytest.mark.parametrize("path", every_command(), ids=" ".join)
+def test_what_is_under_a_verb_can_be_shortened_too(path: Sequence[str]) -> None:
+    command: click.Command = cli
+    for word in path:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), word)
+        assert found is not None
+        command = found
+    is_plain = isinstance(command, click.Group) and not isinstance(command, Group)
+    assert not is_plain, "make it with ovn_integrate.cli.groups.group"

@@ -25,6 +25,7 @@ LEVELS = {
     "init": 3,
     "pki": 3,
     "repeated": 3,
+    "drawing": 3,
     "web": 3,
     "host": 4,
     "driver": 5,

@@ -1,4 +1,4 @@
-"""The manual page is made from the options and the errors, and is not stale."""
+"""The manual pages are made from the options and the errors, and are not stale."""
 
 from __future__ import annotations
 
@@ -23,14 +23,30 @@ def _maker() -> ModuleType:
     return module
 
 
-def test_the_page_is_fresh() -> None:
-    written = (ROOT / "man/ovn-integrate.8").read_text()
-    assert written == _maker().page(), "run: scripts/make-man"
+MAKER = _maker()
+PAGES: dict[str, str] = MAKER.pages()
 
 
-def test_the_page_is_well_formed() -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_fresh(name: str) -> None:
+    file = ROOT / "man" / name
+    assert file.exists(), f"{name} is missing; run: scripts/make-man"
+    assert file.read_text() == PAGES[name], f"{name} is stale; run: scripts/make-man"
+
+
+def test_no_page_is_left_of_what_is_gone() -> None:
+    assert {file.name for file in (ROOT / "man").glob("*.8")} == set(PAGES)
+
+
+def test_every_verb_has_been_given_a_page() -> None:
+    missing = MAKER.unassigned()
+    assert not missing, f"say in PAGES of scripts/make-man on which page to put: {missing}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_well_formed(name: str) -> None:
     if shutil.which("mandoc") is None:
         pytest.skip("mandoc is not installed")
-    words = ["mandoc", "-Tlint", "-Wwarning", str(ROOT / "man/ovn-integrate.8")]
+    words = ["mandoc", "-Tlint", "-Wwarning", str(ROOT / "man" / name)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

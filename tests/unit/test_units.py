@@ -10,10 +10,13 @@ import pytest
 
 from ovn_integrate import paths
 from ovn_integrate.cli.main import cli
+from ovn_integrate.errors import Invalid, NotConfigured
 
-UNITS = Path(__file__).parents[2] / "scripts" / "systemd"
-DRIVER = ("ovn-integrate-driver.socket", "ovn-integrate-driver.service")
-SERVICES = ("ovn-integrate-driver.service", "ovn-integrate-ipam.service")
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "scripts" / "systemd"
+SERVERS = ("driver", "ipam")
+PARTS = (*SERVERS, "central", "controller")
+NAMES = sorted(path.name for path in UNITS.iterdir())
 
 
 def unit(name: str) -> configparser.ConfigParser:
@@ -24,13 +27,22 @@ def unit(name: str) -> configparser.ConfigParser:
     return parser
 
 
+def service(part: str) -> configparser.SectionProxy:
+    return unit(f"ovn-integrate-{part}.service")["Service"]
+
+
+def test_there_is_one_for_each_part() -> None:
+    services = {f"ovn-integrate-{part}.service" for part in PARTS}
+    assert set(NAMES) == services | {"ovn-integrate-driver.socket"}
+
+
 def test_the_socket_is_where_docker_looks_and_for_root_alone() -> None:
     section = unit("ovn-integrate-driver.socket")["Socket"]
     assert section["ListenStream"] == str(paths.plugin_socket())
     assert section["SocketMode"] == "0600"
 
 
-@pytest.mark.parametrize("name", [*DRIVER, "ovn-integrate-ipam.service"])
+@pytest.mark.parametrize("name", NAMES)
 def test_docker_starts_after_it_and_is_never_waited_for(name: str) -> None:
     assert unit(name)["Unit"]["Before"] == "docker.service"
     for line in (UNITS / name).read_text().splitlines():
@@ -38,16 +50,35 @@ def test_docker_starts_after_it_and_is_never_waited_for(name: str) -> None:
         assert key not in ("After", "Requires", "Wants") or "docker" not in value
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_a_service_starts_a_verb_and_is_started_again(name: str) -> None:
-    words = unit(name)["Service"]["ExecStart"].split()
+@pytest.mark.parametrize("part", PARTS)
+def test_a_service_starts_a_verb_and_is_started_again(part: str) -> None:
+    words = service(part)["ExecStart"].split()
     assert words[0] == "ovn-integrate"
     command: click.Command = cli
-    for word in words[1:-1]:
+    for word in (one for one in words[1:] if not one.startswith("$")):
         assert isinstance(command, click.Group)
         found = command.get_command(click.Context(command), word)
         assert found is not None
         command = found
-    assert words[-1].startswith("$")
-    assert unit(name)["Service"]["Restart"] == "on-failure"
-    assert unit(name)["Unit"]["StartLimitIntervalSec"] == "0"
+    assert not isinstance(command, click.Group)
+    assert service(part)["Restart"] == "on-failure"
+    assert unit(f"ovn-integrate-{part}.service")["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+@pytest.mark.parametrize("part", SERVERS)
+def test_a_server_says_when_it_serves(part: str) -> None:
+    assert service(part)["Type"] == "notify"
+
+
+@pytest.mark.parametrize("part", [one for one in PARTS if one not in SERVERS])
+def test_what_must_be_set_first_is_not_tried_again(part: str) -> None:
+    section = service(part)
+    assert (section["Type"], section["RemainAfterExit"]) == ("oneshot", "yes")
+    codes = f"{Invalid.exit_code} {NotConfigured.exit_code}"
+    assert section["RestartPreventExitStatus"] == codes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_manual_page_is_there(name: str) -> None:
+    page = unit(name)["Unit"]["Documentation"].removeprefix("man:")
+    assert (ROOT / "man" / page.replace("(", ".").rstrip(")")).exists()

@@ -1,0 +1,172 @@
+"""The systemd units on a host whose process 1 is systemd, beside the units of Debian's packages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .booted import Booted
+from .image import IMAGE
+from .lab import Lab
+from .suite import CHECKOUT
+from .waiting import wait_for
+
+INSTALL = str(CHECKOUT / "scripts" / "install-units")
+PARTS = ("central", "ipam", "controller", "driver")
+SERVICES = tuple(f"ovn-integrate-{part}.service" for part in PARTS)
+SOCKET, DRIVER = "ovn-integrate-driver.socket", "ovn-integrate-driver.service"
+DOCKER = "docker.service"
+ENABLED = ("openvswitch-switch.service", "ovn-central.service", "ovn-host.service", DOCKER)
+NETWORK = "blue"
+DEFAULTS = "/etc/default/ovn-integrate"
+
+_IMAGE = """set -eu
+mkdir -p /var/tmp/image/bin
+cp /bin/busybox /var/tmp/image/bin
+chroot /var/tmp/image /bin/busybox --install -s /bin
+tar -C /var/tmp/image -c . | docker import - "$1"
+"""
+
+pytestmark = pytest.mark.needs("systemctl")
+
+
+@pytest.fixture(scope="module")
+def booted(own_lab: Lab) -> Iterator[Booted]:
+    """A host whose units are all of Debian's and all of ours, and two containers that stay."""
+    made = Booted(own_lab, "units", *ENABLED)
+    here = made.host.address
+    write(made, "/etc/docker/daemon.json", json.dumps({"live-restore": True}))
+    write(made, DEFAULTS, f"CENTRAL_OPTIONS=--listen {here}\nIPAM_OPTIONS=--listen {here}:9696\n")
+    made.cli("set-ipam", here)
+    made.cli("set-tep", here)
+    made.cli("set-encap-type", "geneve")
+    install(made, "--now", *PARTS)
+    made.run("systemctl", "reload", DOCKER)
+    made.run("sh", "-c", _IMAGE, "sh", IMAGE)
+    made.cli("network", "create", NETWORK, "--subnet", "192.168.1.0/24")
+    made.cli("network", "attach", NETWORK)
+    for name in ("one", "two"):
+        kept = ("--restart", "always", "--stop-signal", "KILL", "--name", name)
+        made.docker("run", "-d", *kept, "--network", NETWORK, IMAGE, "sleep", "3600")
+    yield made
+    made.host.stop()
+
+
+def write(booted: Booted, file: str, text: str) -> None:
+    booted.run("sh", "-c", 'printf %s "$1" >"$2"', "sh", text, file)
+
+
+def install(booted: Booted, *words: str) -> dict[str, str]:
+    """What ``scripts/install-units`` says of each unit, the last word of several."""
+    prefix = str(Path(booted.host.program).parents[1])
+    said = booted.run(INSTALL, "--prefix", prefix, *words).stdout
+    return dict(line.split(maxsplit=1) for line in said.splitlines())
+
+
+def talk(booted: Booted) -> None:
+    """Fails unless the containers reach each other by name."""
+    booted.docker("exec", "one", "ping", "-c", "1", "-W", "2", "two")
+    booted.docker("exec", "two", "ping", "-c", "1", "-W", "2", "one")
+
+
+def started(booted: Booted, unit: str) -> int:
+    """When a unit became active in this boot, in microseconds."""
+    return int(booted.properties(unit)["ActiveEnterTimestampMonotonic"])
+
+
+def pids(booted: Booted) -> set[str]:
+    """The first processes of the containers, as systemd's machine sees them."""
+    form = "{{.State.Pid}}"
+    return set(booted.docker("inspect", "--format", form, "one", "two").split())
+
+
+def test_all_run_and_are_enabled(booted: Booted) -> None:
+    for unit in (*SERVICES, SOCKET):
+        properties = booted.properties(unit)
+        assert (properties["ActiveState"], properties["UnitFileState"]) == ("active", "enabled")
+    assert booted.properties("ovn-controller.service")["ActiveState"] == "active"
+    assert booted.cli("driver", "status").returncode == 0
+    talk(booted)
+
+
+def test_installing_again_changes_nothing(booted: Booted) -> None:
+    before = {unit: started(booted, unit) for unit in (*SERVICES, SOCKET)}
+    said = install(booted, "--now", *PARTS)
+    assert said == dict.fromkeys((*SERVICES, SOCKET), "already installed")
+    assert {unit: started(booted, unit) for unit in before} == before
+
+
+def test_a_boot_has_the_socket_before_docker(booted: Booted) -> None:
+    booted.power_off()
+    booted.boot()
+    order = ("ovn-integrate-central.service", "ovn-integrate-ipam.service", DRIVER, DOCKER)
+    times = [started(booted, unit) for unit in order]
+    assert times == sorted(times)
+    assert 0 < started(booted, SOCKET) < started(booted, DRIVER)
+    assert started(booted, "ovn-integrate-controller.service") < started(booted, DOCKER)
+    wait_for(lambda: talk(booted) is None, 30, "the containers to talk")
+
+
+def test_the_driver_killed_comes_again(booted: Booted) -> None:
+    old = booted.properties(DRIVER)["MainPID"]
+    booted.run("systemctl", "kill", "--signal=KILL", DRIVER)
+    # What Docker asks meanwhile waits in the socket.
+    booted.docker("network", "create", "-d", "openvswitch", "meanwhile")
+    booted.docker("network", "rm", "meanwhile")
+    assert booted.properties(DRIVER)["MainPID"] not in ("0", old)
+    talk(booted)
+
+
+def test_docker_restarted_keeps_the_containers(booted: Booted) -> None:
+    before = pids(booted)
+    booted.run("systemctl", "restart", DOCKER)
+    assert pids(booted) == before
+    talk(booted)
+
+
+def test_a_boot_without_southbound_does_not_wait_for_it(booted: Booted) -> None:
+    """Docker comes up all the same, and the chassis once Southbound does."""
+    controller = "ovn-integrate-controller.service"
+    booted.run("systemctl", "disable", "ovn-central.service", *SERVICES[:2])
+    booted.power_off()
+    booted.boot()
+    assert booted.properties(DOCKER)["ActiveState"] == "active"
+    assert booted.properties(controller)["ActiveState"] != "active"
+    booted.run("systemctl", "start", *SERVICES[:2])
+    wait_for(lambda: booted.properties(controller)["ActiveState"] == "active", 30, controller)
+    # Docker does not try those again that it could not start at boot.
+    booted.docker("start", "one", "two")
+    wait_for(lambda: talk(booted) is None, 30, "the containers to talk")
+
+
+def test_where_the_distribution_has_no_unit_the_daemon_runs_in_ours(booted: Booted) -> None:
+    controller = "ovn-integrate-controller.service"
+    theirs = ("ovn-host.service", "ovn-controller.service")
+    booted.run("systemctl", "stop", controller, *theirs)
+    booted.run("systemctl", "mask", *theirs)
+    try:
+        booted.run("systemctl", "start", controller)
+        pid = booted.run("cat", "/run/ovn/ovn-controller.pid").stdout.strip()
+        assert controller in booted.run("cat", f"/proc/{pid}/cgroup").stdout
+        assert booted.cli("controller", "status").returncode == 0
+        talk(booted)
+        booted.run("systemctl", "stop", controller)
+        assert booted.run("kill", "-0", pid, check=False).returncode != 0
+    finally:
+        booted.run("systemctl", "unmask", *theirs)
+        booted.run("systemctl", "start", *theirs, controller)
+
+
+def test_uninstalling_leaves_nothing(booted: Booted) -> None:
+    said = install(booted, "--uninstall", "--dry-run")
+    assert set(said.values()) == {"to be removed"}
+    talk(booted)
+    install(booted, "--uninstall")
+    left = booted.run("find", "/etc/systemd/system", "-name", "ovn-integrate*").stdout
+    assert left == ""
+    assert booted.run("systemctl", "is-active", DRIVER, check=False).stdout.strip() == "inactive"
+    # Debian's own go on.
+    assert booted.properties("ovn-controller.service")["ActiveState"] == "active"
