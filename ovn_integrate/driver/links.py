@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate import netlink
+from ovn_integrate import faultpoint, netlink
 from ovn_integrate.errors import Conflict, DatabaseUnavailable, Error, NotConfigured
 from ovn_integrate.host import mtu, settings
 from ovn_integrate.host.settings import Settings
@@ -100,9 +100,12 @@ class Pair:
             return
         self._begun = True
         try:
+            faultpoint.reach("before veth")
             netlink.make_veth(self._outer, self._inner, mac=self._mac, mtu=self._mtu)
+            faultpoint.reach("after veth")
             if self._userspace:
                 netlink.checksum_offload_off(self._inner)
+                faultpoint.reach("after checksum offload")
         except Error as error:
             self._error = error
 
@@ -227,9 +230,11 @@ class Links:
         :raises DatabaseUnavailable: no answer in time; it may have been applied.
         """
         bridge = self.settings().bridge
+        faultpoint.reach("before attach")
         self.open().transact(
             lambda change: self._attach(change, link, bridge), f"attach {link.endpoint_id[:12]}"
         )
+        faultpoint.reach("after attach")
 
     def detach(self, endpoint_id: str) -> None:
         """Take an endpoint's port off the bridge and delete its veth pair, as far as they exist.
@@ -237,11 +242,14 @@ class Links:
         :raises DatabaseUnavailable: no answer in time; it may have been applied.
         :raises CommandFailed: the kernel refused to delete the link.
         """
+        faultpoint.reach("before detach")
         self.open().transact(
             lambda change: self._detach(change, endpoint_id), f"detach {endpoint_id[:12]}"
         )
+        faultpoint.reach("after detach")
         # The other end goes with it, wherever it is: in the container or back from it.
         netlink.delete_link(outer(endpoint_id))
+        faultpoint.reach("after deletion of the veth")
 
     def attached(self, endpoint_id: str) -> Attached | None:
         """The endpoint's OVS Interface, or None."""

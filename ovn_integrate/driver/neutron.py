@@ -18,7 +18,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
-from ovn_integrate import errors
+from ovn_integrate import errors, faultpoint
 from ovn_integrate.driver import failover
 from ovn_integrate.driver.keystone import Access
 from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
@@ -191,6 +191,15 @@ class Client:
         return member
 
     def _call(self, method: str, path: str, subject: str, **request: Any) -> Any:
+        if method == "GET":
+            return self._ask(method, path, subject, **request)
+        effect = _effect(method, path)
+        faultpoint.reach(f"before {effect}")
+        answer = self._ask(method, path, subject, **request)
+        faultpoint.reach(f"after {effect}")
+        return answer
+
+    def _ask(self, method: str, path: str, subject: str, **request: Any) -> Any:
         response = self._answer(method, path, **request)
         if response.status_code == _UNKNOWN_TOKEN and self._access is not None:
             self._access.renew()
@@ -318,6 +327,12 @@ class _Spoken:
 
 def _path(*parts: str) -> str:
     return "/v2.0/" + "/".join(quote(part, safe=":") for part in parts)
+
+
+def _effect(method: str, path: str) -> str:
+    """What a request changes, without ids: ``PUT ports``, ``DELETE networks tags``."""
+    _, _, collection, *rest = path.split("/")
+    return " ".join([method, collection, *rest[1:2]])
 
 
 def _singular(collection: str) -> str:
