@@ -81,6 +81,13 @@ class Gateways:
             with self._lock:
                 packet_filter.revoke(endpoint_id)
 
+    def publishing(self) -> list[str]:
+        """The endpoints of which ports are published on this host."""
+        if self._links.bridge(gateway.NAME) is None:
+            return []
+        with self._lock:
+            return sorted({one.endpoint_id for one in packet_filter.published()})
+
     def _placed(self, endpoint_id: str, port: PublishedPort, target: str) -> Published:
         trouble = ""
         for number in port.host_ports:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate import netlink, paths, servers
-from ovn_integrate.driver import engine, keystone, routers, tags
+from ovn_integrate.driver import engine, keystone, lock, routers, tags, vacancy
 from ovn_integrate.driver import links as names
 from ovn_integrate.driver.calls import PATH
 from ovn_integrate.driver.engine import Known
@@ -33,7 +33,7 @@ from ovn_integrate.driver.links import Attached, Links
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
-from ovn_integrate.driver.owners import ENDPOINTS, RESERVED
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE, TAKEN
 from ovn_integrate.driver.ports import Ports
 from ovn_integrate.errors import Conflict, Error
 from ovn_integrate.host import settings
@@ -48,6 +48,10 @@ PAUSE = 3.0
 _ORPHANED = 20.0
 
 PORT, BRIDGE_PORT, LINK, NETWORK = "port", "OVS port", "link", "network"
+PUBLISHED, ROUTER = "published ports", "router"
+
+# Ports on a logical network that go with it.
+_GO_WITH_IT = (RESERVED, SET_ASIDE, lock.OWNER)
 
 
 @dataclass(frozen=True)
@@ -55,26 +59,33 @@ class Inventory:
     """What there is on this host, and for it in Neutron.
 
     :param ports: Neutron's, of this host and of Docker.
+    :param locks: those of processes that were killed on this host.
     :param attached: OVS Interfaces that carry an EndpointID.
     :param links: names of veth links that may be ours.
     :param networks: Neutron's, of which some have tags of Docker networks.
     :param gateways: of Neutron's subnets.
+    :param published: the endpoints of which ports are published on this host.
+    :param routers: those made for Docker networks of which none is left.
     """
 
     host: str
     ports: Sequence[Resource] = ()
+    locks: Sequence[Resource] = ()
     attached: Sequence[Attached] = ()
     links: Sequence[str] = ()
     networks: Sequence[Resource] = ()
     gateways: frozenset[str] = frozenset()
+    published: Sequence[str] = ()
+    routers: Sequence[Resource] = ()
 
 
 @dataclass(frozen=True)
 class Stray:
     """A thing without an owner.
 
-    :param kind: ``port``, ``OVS port``, ``link`` or ``network``.
-    :param owner: the id, or the beginning of it, of the endpoint or Docker network that it was for.
+    :param kind: ``port``, ``OVS port``, ``link``, ``network`` …
+    :param owner: the id, or the beginning of it, of the endpoint or Docker network that it was for;
+        empty where that is not known any more.
     :param sure: whether it can be told from here that nobody needs it.
     """
 
@@ -110,6 +121,13 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
         held = port["device_owner"] == RESERVED and (calls or _addresses(port) & reserved)
         if port["device_id"] not in alive and not held:
             yield Stray(PORT, port["id"], port["device_id"], unknown)
+    for port in have.locks:
+        yield Stray(PORT, port["id"], port["device_id"], "the process that locked with it is dead")
+    for endpoint in have.published:
+        if endpoint not in alive:
+            yield Stray(PUBLISHED, endpoint, endpoint, unknown)
+    for router in have.routers:  # which are on networks, and are locked by them
+        yield Stray(ROUTER, router["id"], "", "no Docker network is on it any more")
     yield from _stray_networks(have, known, calls)
 
 
@@ -174,14 +192,20 @@ class Collector:
         host = str(now.system_id)
         client = self._connect()
         asked: Mapping[str, Any] = {"binding:host_id": host, "device_owner": [*ENDPOINTS, RESERVED]}
+        # Not every Neutron knows this filter for everyone, and others' ports must never go.
+        ports = [one for one in client.query("ports", **asked) if _at(one) == host]
+        # Whoever was about to let go of one that stays may have died over it.
+        ports += [one for one in client.query("ports", device_owner=TAKEN) if not _at(one)]
         return Inventory(
             host,
-            # Not every Neutron knows this filter for everyone, and others' ports must never go.
-            [one for one in client.query("ports", **asked) if one.get("binding:host_id") == host],
+            ports,
+            list(filter(lock.is_dead, client.query("ports", device_owner=lock.OWNER))),
             self._links.all_attached(),
             netlink.veths(),
             client.query("networks"),
             frozenset(one["gateway_ip"] or "" for one in client.query("subnets")),
+            self._gateways.publishing(),
+            routers.left(client),
         )
 
     def _remove(self, stray: Stray) -> bool:
@@ -191,6 +215,10 @@ class Collector:
             netlink.delete_link(stray.name)
         elif stray.kind == PORT:
             self._remove_port(stray)
+        elif stray.kind == PUBLISHED:
+            self._gateways.revoke(stray.owner)
+        elif stray.kind == ROUTER:
+            self._remove_router(stray)
         else:
             return self._take_off(stray)
         return True
@@ -201,17 +229,24 @@ class Collector:
         for port in client.query("ports", id=stray.name, device_id=stray.owner):
             self._ports.let_go(client, port)
 
+    def _remove_router(self, stray: Stray) -> None:
+        client = self._connect()
+        for router in routers.left(client, id=stray.name):
+            routers.dismantle(client, router)
+
     def _take_off(self, stray: Stray) -> bool:
         client = self._connect()
         host = str(self._links.settings().system_id)
         network = client.show("networks", stray.name)
         ports = client.query("ports", network_id=network["id"])
         if tags.is_of_swarm(stray.owner):
-            ports = [one for one in ports if one.get("binding:host_id") == host]
-        # Those of its router go with it.
-        if tags.MADE in network["tags"] and not all(map(routers.owns, ports)):
+            ports = [one for one in ports if _at(one) == host]
+        if tags.MADE in network["tags"] and not all(map(_goes_along, ports)):
             log.warning("network %s of a removed Docker network has ports", network["id"])
             return False
+        if not stray.owner:
+            self._networks.vacate(client, network)
+            return True
         self._gateways.delete_of(stray.owner)
         self._networks.take_off(client, network, stray.owner, host)
         return True
@@ -274,6 +309,12 @@ class _CallsOfTheDriver:
 def _stray_networks(have: Inventory, known: Known, calls: frozenset[str]) -> Iterator[Stray]:
     alive = {tags.short(one) for one in known.networks | calls}
     for network in have.networks:
+        if vacancy.is_left(network):
+            yield Stray(NETWORK, network["id"], "", "no Docker network is on it any more")
+        if vacancy.is_begun(network, have.host):
+            begun = tags.held_by(network["description"])
+            if begun not in alive:
+                yield Stray(NETWORK, network["id"], begun, "Docker does not know its network")
         for id in tags.held_at(network["tags"], have.host):
             if id not in alive:
                 yield Stray(NETWORK, network["id"], id, "Docker does not know its network")
@@ -285,3 +326,13 @@ def _stray_networks(have: Inventory, known: Known, calls: frozenset[str]) -> Ite
 
 def _addresses(port: Resource) -> frozenset[str]:
     return frozenset(fixed["ip_address"] for fixed in port["fixed_ips"])
+
+
+def _at(port: Resource) -> str:
+    """The chassis that a port is bound to; empty if it is not."""
+    return str(port.get("binding:host_id") or "")
+
+
+def _goes_along(port: Resource) -> bool:
+    """Whether a port goes with its logical network: those of its router do, too."""
+    return port["device_owner"] in _GO_WITH_IT or routers.owns(port)
