@@ -42,6 +42,7 @@ class Worker:
         self._socket.connect(str(path))
         self._lines = self._socket.makefile("rw")
         self._write({"point": point, "count": count})
+        self.reached()  # it is there, and what it restores at its start is restored
 
     def call(self, method: str, body: Any) -> dict[str, Any]:
         """:raises Died: it was killed."""
