@@ -194,8 +194,10 @@ class Collector:
         asked: Mapping[str, Any] = {"binding:host_id": host, "device_owner": [*ENDPOINTS, RESERVED]}
         # Not every Neutron knows this filter for everyone, and others' ports must never go.
         ports = [one for one in client.query("ports", **asked) if _at(one) == host]
-        # Whoever was about to let go of one that stays may have died over it.
-        ports += [one for one in client.query("ports", device_owner=TAKEN) if not _at(one)]
+        # Whoever was about to let go of one that stays may have died over it. Where this attribute
+        # is missing it is hidden from us, and the port may be anybody's.
+        taken = client.query("ports", device_owner=TAKEN)
+        ports += [one for one in taken if one.get("binding:host_id", host) in (None, "")]
         return Inventory(
             host,
             ports,

@@ -12,7 +12,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -113,9 +113,9 @@ class Load:
 COLLECTING = ("--gc-interval", "3")
 
 
-def serve(host: Host) -> None:
+def serve(host: Host, env: dict[str, str] | None = None) -> None:
     host.cli("driver", "stop", check=False)
-    host.cli("driver", "start", "--detach", *COLLECTING)
+    host.cli("driver", "start", "--detach", *COLLECTING, env=env)
 
 
 def serve_ipam(made: Cluster) -> None:
@@ -303,6 +303,20 @@ def test_under_load(made: Cluster, fault: Fault) -> None:
         load.more(2)
     settled(made)
     assert [address(host, name, NETWORK) for host, name in both(made)] == before
+
+
+@pytest.mark.parametrize(
+    "point", ["after POST ports", "before attach", "after detach", "before DELETE ports"]
+)
+def test_killed_in_the_middle_of_a_call_of_docker(made: Cluster, point: str) -> None:
+    """``tests/functional/crash`` tries all the points; here is the real Docker."""
+    serve(made.first, {"OVN_INTEGRATE_DIE_AT": point})
+    words = ("run", "--rm", "--network", NETWORK, IMAGE, "true")
+    with suppress(CommandError):
+        made.first.docker(*words)
+    serve(made.first)
+    made.first.docker(*words)
+    settled(made)
 
 
 def both(made: Cluster) -> tuple[tuple[Host, str], tuple[Host, str]]:

@@ -258,3 +258,23 @@ def test_the_clock_collects_by_itself_and_survives_errors(
     assert done.wait(10)
     clock.stop()
     assert host.left() == []
+
+
+def test_a_port_whose_host_is_hidden_is_anybodys(
+    host: Host, lan: Lan, collector: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Neutron shows ``binding:host_id`` to some only; a port of another host must not go."""
+    (network,) = host.neutron.query("networks")
+    port = host.neutron.create(
+        "ports", network_id=network["id"], device_owner=owners.TAKEN, device_id=new_id()
+    )
+    assert kinds(collector(knows(lan)).find()) == [gc.PORT]  # let go of by half
+    query = host.neutron.query
+
+    def hiding(collection: str, **filters: str) -> list[dict[str, object]]:
+        found = query(collection, **filters)
+        return [{k: v for k, v in one.items() if k != "binding:host_id"} for one in found]
+
+    monkeypatch.setattr(host.neutron, "query", hiding)
+    assert collector(knows(lan)).find() == []
+    host.neutron.delete("ports", port["id"])
