@@ -105,7 +105,8 @@ def _unique_ip(facts: Facts) -> Verdict:
         if row.name != facts.settings.system_id and taken:
             return failed(
                 f"chassis {row.name} ({row.hostname}) has tunnel endpoint {', '.join(taken)} too",
-                f"ovn-integrate set-tep ANOTHER; if it is gone: ovn-sbctl chassis-del {row.name}",
+                "ovn-integrate set-tep ANOTHER; if it is gone, on the central host: "
+                f"ovn-integrate chassis remove {row.name}",
             )
     return fine(f"{', '.join(sorted(mine))} is this chassis' alone")
 
@@ -129,7 +130,8 @@ def _stale(facts: Facts) -> Verdict:
         names = ", ".join(f"{row.name} ({row.hostname})" for row in stale.values())
         return warning(
             f"chassis that look dead: {names}",
-            f"if its host is gone: ovn-sbctl chassis-del {next(iter(stale))}",
+            "if its host is gone, on the central host: "
+            f"ovn-integrate chassis remove {next(iter(stale))}",
         )
     return fine(f"{len(facts.southbound.rows('Chassis'))} chassis, none looks dead")
 

@@ -43,15 +43,19 @@ class App:
 
         return Session.open(self.db or paths.host_remote(), HOST, tables, timeout=self.timeout)
 
-    def neutron(self) -> Client:
+    def neutron(self, address: str | None = None) -> Client:
         """A client of the IPAM server that is set on this host.
 
+        :param address: of one that is to be asked instead.
         :raises NotConfigured: none is.
         """
         from ovn_integrate.driver import keystone
         from ovn_integrate.driver.neutron import Client
         from ovn_integrate.host import settings
 
+        if address is not None:
+            urls = [settings.ipam_url(address)]
+            return Client(urls, timeout=self.timeout, access=keystone.access())
         with self.host(settings.TABLES) as session:
             now = settings.read(session)
         settings.require(now, settings.IPAM)

@@ -42,6 +42,7 @@ VERBS = {
     "create-integration-bridge": (f"{_CLI}.bridge:create", "Make br-int, or set it right."),
     "controller": (f"{_CLI}.controller:controller", "Start, stop or ask after ovn-controller."),
     "central": (f"{_CLI}.central:central", "Start, stop or ask after OVN's databases here."),
+    "chassis": (f"{_CLI}.chassis:chassis", "List chassis, or remove one that is gone."),
     "ipam": (f"{_CLI}.ipam:ipam", "Start, stop or ask after the IPAM server."),
     "driver": (f"{_CLI}.driver:driver", "Start, stop or ask after the Docker driver."),
     "certificates": (f"{_CLI}.certificates:certificates", "Certificates, and their renewal."),

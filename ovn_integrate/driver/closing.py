@@ -45,6 +45,6 @@ def reopen(client: Client, groups: Groups, id: str) -> list[str]:
         left: list[str] = client.show("networks", id)["tags"]
         if not tags.holders(left):
             groups.remove(client, id)
-            for tag in (tags.POLICY, tags.PUBLISHED):
+            for tag in tags.GROUPED:
                 client.untag("networks", id, tag)
     return left

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links as names
 from ovn_integrate.driver import routers
+from ovn_integrate.driver import veth as names
 from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.mode import Connect, Mode
 from ovn_integrate.driver.model import Network

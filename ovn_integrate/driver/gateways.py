@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import closing
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links as names
+from ovn_integrate.driver import veth as names
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.options import PublishedPort
 from ovn_integrate.driver.routers import External
@@ -80,6 +80,13 @@ class Gateways:
         if self._links.bridge(gateway.NAME) is not None:
             with self._lock:
                 packet_filter.revoke(endpoint_id)
+
+    def publishing(self) -> list[str]:
+        """The endpoints of which ports are published on this host."""
+        if self._links.bridge(gateway.NAME) is None:
+            return []
+        with self._lock:
+            return sorted({one.endpoint_id for one in packet_filter.published()})
 
     def _placed(self, endpoint_id: str, port: PublishedPort, target: str) -> Published:
         trouble = ""

@@ -15,111 +15,48 @@ at the latest.
 from __future__ import annotations
 
 import logging
-import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ovn_integrate import netlink, paths, servers
-from ovn_integrate.driver import engine, keystone, routers, tags, trial
-from ovn_integrate.driver import links as names
+from ovn_integrate.driver import engine, keystone, lock, routers, tags, trial
 from ovn_integrate.driver.calls import PATH
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.gateways import Gateways
-from ovn_integrate.driver.links import Attached, Links
+from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.mode import Mode, Modes
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
-from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, host_of
+from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, SET_ASIDE, TAKEN, host_of
 from ovn_integrate.driver.ports import Ports
+from ovn_integrate.driver.strays import (
+    BRIDGE_PORT,
+    LINK,
+    PORT,
+    PUBLISHED,
+    ROUTER,
+    TEST_NETWORK,
+    TEST_PORT,
+    Inventory,
+    Stray,
+    strays,
+)
 from ovn_integrate.errors import Conflict, Error
 from ovn_integrate.host import settings
 
 log = logging.getLogger(__name__)
-
-_LINK = re.compile(rf"v[ec][0-9a-f]{{{netlink.NAME_MAX - 2}}}")
 
 PAUSE = 3.0
 """Seconds between two looks: what Docker takes to write down what it was answered, amply."""
 
 _ORPHANED = 20.0
 
-PORT, BRIDGE_PORT, LINK, NETWORK = "port", "OVS port", "link", "network"
-TEST_PORT, TEST_NETWORK = "test's OVS port", "test's network"
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """What there is on this host, and for it in Neutron.
-
-    :param ports: Neutron's, of this host and of Docker.
-    :param attached: OVS Interfaces that carry an EndpointID.
-    :param links: names of veth links that may be ours.
-    :param networks: Neutron's, of which some have tags of Docker networks.
-    :param gateways: of Neutron's subnets.
-    :param test_ports: OVS ports of tests whose process is gone.
-    """
-
-    host: str
-    ports: Sequence[Resource] = ()
-    attached: Sequence[Attached] = ()
-    links: Sequence[str] = ()
-    networks: Sequence[Resource] = ()
-    gateways: frozenset[str] = frozenset()
-    test_ports: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Stray:
-    """A thing without an owner.
-
-    :param kind: ``port``, ``OVS port``, ``link`` or ``network``, or what is left of a test.
-    :param owner: the id, or the beginning of it, of the endpoint or Docker network that it was for.
-    :param sure: whether it can be told from here that nobody needs it.
-    """
-
-    kind: str
-    name: str
-    owner: str
-    why: str
-    sure: bool = True
-
-
-def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[Stray]:
-    """What has no owner, in the order in which to remove it.
-
-    :param in_flight: ids of networks and endpoints that calls are about.
-    """
-    calls = frozenset(in_flight)
-    alive = known.endpoints | calls
-    reserved = known.addresses | have.gateways
-    unknown = "Docker does not know its endpoint"
-    for one in have.attached:
-        if one.endpoint_id not in alive:
-            yield Stray(BRIDGE_PORT, one.name, one.endpoint_id, unknown)
-    gone_with_it = {one.name for one in have.attached}
-    used = {names.outer(endpoint) for endpoint in alive}
-    # The outer ends first, which take the inner ones with them.
-    for link in sorted(filter(_LINK.fullmatch, have.links), reverse=True):
-        outer = names.outer(link[2:])
-        if outer not in used | gone_with_it:
-            gone_with_it.add(outer)
-            yield Stray(LINK, link, link[2:], unknown)
-    for port in have.ports:
-        # An address is reserved before Docker says for which endpoint.
-        held = port["device_owner"] == RESERVED and (calls or _addresses(port) & reserved)
-        if port["device_id"] not in alive and not held:
-            yield Stray(PORT, port["id"], port["device_id"], unknown)
-    yield from _stray_networks(have, known, calls)
-    killed = "the test that it was for was killed"
-    for name in have.test_ports:
-        yield Stray(TEST_PORT, name, "", killed)
-    for network in trial.left_behind(have.networks, have.links, have.host):
-        yield Stray(TEST_NETWORK, network["id"], "", killed)
+# Ports on a logical network that go with it.
+_GO_WITH_IT = (RESERVED, SET_ASIDE, lock.OWNER)
 
 
 class Collector:
@@ -190,15 +127,23 @@ class Collector:
             "device_owner": [*ENDPOINTS, RESERVED],
         }
         networks = client.query("networks")
+        # Not every Neutron knows this filter for everyone, and others' ports must never go.
+        ports = [one for one in client.query("ports", **asked) if host_of(one) == host]
+        # Whoever was about to let go of one that stays may have died over it. Where this attribute
+        # is missing it is hidden from us, and the port may be anybody's.
+        taken = client.query("ports", device_owner=TAKEN)
+        ports += [one for one in taken if one.get("binding:host_id", host) in (None, "")]
         return Inventory(
             host,
-            # Not every Neutron knows this filter for everyone, and others' ports must never go.
-            [one for one in client.query("ports", **asked) if host_of(one) == host],
+            ports,
+            list(filter(lock.is_dead, client.query("ports", device_owner=lock.OWNER))),
             self._links.all_attached(),
             netlink.veths(),
             networks,
             frozenset(one["gateway_ip"] or "" for one in client.query("subnets")),
-            trial.ports_left(self._links),
+            test_ports=trial.ports_left(self._links),
+            published=self._gateways.publishing(),
+            routers=routers.left(client),
         )
 
     def _remove(self, stray: Stray) -> bool:
@@ -212,6 +157,10 @@ class Collector:
             trial.delete_port(self._links, stray.name)
         elif stray.kind == TEST_NETWORK:
             trial.delete_network(self._connect(), stray.name)
+        elif stray.kind == PUBLISHED:
+            self._gateways.revoke(stray.owner)
+        elif stray.kind == ROUTER:
+            self._remove_router(stray)
         else:
             return self._take_off(stray)
         return True
@@ -222,6 +171,11 @@ class Collector:
         for port in client.query("ports", id=stray.name, device_id=stray.owner):
             self._ports.let_go(client, port)
 
+    def _remove_router(self, stray: Stray) -> None:
+        client = self._connect()
+        for router in routers.left(client, id=stray.name):
+            routers.dismantle(client, router)
+
     def _take_off(self, stray: Stray) -> bool:
         client = self._connect()
         host = str(self._links.settings().system_id)
@@ -229,10 +183,12 @@ class Collector:
         ports = client.query("ports", network_id=network["id"])
         if tags.is_of_swarm(stray.owner):
             ports = [one for one in ports if host_of(one) == host]
-        # Those of its router go with it.
-        if tags.MADE in network["tags"] and not all(map(routers.owns, ports)):
+        if tags.MADE in network["tags"] and not all(map(_goes_along, ports)):
             log.warning("network %s of a removed Docker network has ports", network["id"])
             return False
+        if not stray.owner:
+            self._networks.vacate(client, network)
+            return True
         self._gateways.delete_of(stray.owner)
         self._networks.take_off(client, network, stray.owner, host)
         return True
@@ -295,17 +251,6 @@ class _CallsOfTheDriver:
         threading.Event().wait(PAUSE if self._serves else _ORPHANED)
 
 
-def _stray_networks(have: Inventory, known: Known, calls: frozenset[str]) -> Iterator[Stray]:
-    alive = {tags.short(one) for one in known.networks | calls}
-    for network in have.networks:
-        for id in tags.held_at(network["tags"], have.host):
-            if id not in alive:
-                yield Stray(NETWORK, network["id"], id, "Docker does not know its network")
-        for id in tags.held_somewhere(network["tags"]):
-            if id not in alive:
-                why = "Docker does not know its network here, another host's may"
-                yield Stray(NETWORK, network["id"], id, why, sure=False)
-
-
-def _addresses(port: Resource) -> frozenset[str]:
-    return frozenset(fixed["ip_address"] for fixed in port["fixed_ips"])
+def _goes_along(port: Resource) -> bool:
+    """Whether a port goes with its logical network: those of its router do, too."""
+    return port["device_owner"] in _GO_WITH_IT or routers.owns(port)

@@ -32,6 +32,7 @@ _DEFAULT = "default"
 """The group of a project that Neutron puts ports in which are made without one."""
 _OPENS = "/"
 """In the name of a group for a published port; no group that a user names has it."""
+_DESCRIBED = "Docker: "
 _ICMP_OF = {4: "icmp", 6: "ipv6-icmp"}
 
 
@@ -119,8 +120,11 @@ class Groups:
         :raises SecurityGroupInUse: a port that is no container's has one.
         """
         self.forget(network_id)
-        for group in client.query(_GROUPS, tags=tags.network(network_id)):
-            client.delete(_GROUPS, group["id"])
+        for group in client.query(_GROUPS):
+            # One whose maker died before it had its tag is known by what describes it.
+            tagged = tags.network(network_id) in group["tags"]
+            if tagged or _describes(group, network_id):
+                client.delete(_GROUPS, group["id"])
 
     def foreign(self, client: Client, port: Resource) -> list[str]:
         """The security groups of a port that are none of these."""
@@ -182,13 +186,23 @@ class Groups:
 
 def _make(client: Client, network_id: str, name: str) -> Resource:
     what = "every container" if name == ANY else f"group {name}"
-    made = client.create(_GROUPS, name=name, description=f"Docker: {what} of network {network_id}")
+    described = f"{_DESCRIBED}{what}{_of(network_id)}"
+    made = client.create(_GROUPS, name=name, description=described)
     try:
         client.tag(_GROUPS, made["id"], tags.network(network_id))
     except Error:
         client.delete(_GROUPS, made["id"])
         raise
     return made
+
+
+def _of(network_id: str) -> str:
+    return f" of network {network_id}"
+
+
+def _describes(group: Resource, network_id: str) -> bool:
+    text = group["description"] or ""
+    return bool(text.startswith(_DESCRIBED) and text.endswith(_of(network_id)))
 
 
 def _let_in(client: Client, group_id: str, version: int, **more: Any) -> None:

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate import netlink
-from ovn_integrate.errors import Conflict, DatabaseUnavailable, Error, NotConfigured
+from ovn_integrate import faultpoint, netlink
+from ovn_integrate.driver.veth import Pair, inner, outer
+from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotConfigured
 from ovn_integrate.host import mtu, settings
 from ovn_integrate.host.settings import Settings
 from ovn_integrate.ovsdb import HOST, Change, Row, Session, Tables
@@ -36,8 +37,6 @@ _TABLES = {
 _UNREAD = {"Bridge": ["ports"]}
 
 _MTU_AGE = 5.0  # seconds
-
-_PREFIX = netlink.NAME_MAX - 2
 
 
 @dataclass(frozen=True)
@@ -72,50 +71,6 @@ class Attached:
     installed: bool
     ofport: int | None
     error: str | None
-
-
-def outer(endpoint_id: str) -> str:
-    """The name of an endpoint's link on the bridge."""
-    return f"ve{endpoint_id[:_PREFIX]}"
-
-
-def inner(endpoint_id: str) -> str:
-    """The name of an endpoint's link that goes into the container."""
-    return f"vc{endpoint_id[:_PREFIX]}"
-
-
-class Pair:
-    """A veth pair, made once and at a moment that suits: while Neutron makes the port.
-
-    Not in a thread beside the request: the two would only wait for each other's Python.
-    """
-
-    def __init__(self, endpoint_id: str, mac: str | None, mtu: int, *, userspace: bool) -> None:
-        self._outer, self._inner = outer(endpoint_id), inner(endpoint_id)
-        self._mac, self._mtu, self._userspace = mac, mtu, userspace
-        self._begun = False
-        self._error: Error | None = None
-
-    def begin(self) -> None:
-        """Make it, if that has not been done; what went wrong is told by :meth:`finish`."""
-        if self._begun:
-            return
-        self._begun = True
-        try:
-            netlink.make_veth(self._outer, self._inner, mac=self._mac, mtu=self._mtu)
-            if self._userspace:
-                netlink.checksum_offload_off(self._inner)
-        except Error as error:
-            self._error = error
-
-    def finish(self) -> None:
-        """Return when it is made.
-
-        :raises CommandFailed: the kernel refused.
-        """
-        self.begin()
-        if self._error is not None:
-            raise self._error
 
 
 class Links:
@@ -232,9 +187,11 @@ class Links:
         :raises NotConfigured: the bridge does not exist.
         :raises DatabaseUnavailable: no answer in time; it may have been applied.
         """
+        faultpoint.reach("before attach")
         self.open().transact(
             lambda change: self._attach(change, link), f"attach {link.endpoint_id[:12]}"
         )
+        faultpoint.reach("after attach")
 
     def detach(self, endpoint_id: str) -> None:
         """Take an endpoint's port off the bridge and delete its veth pair, as far as they exist.
@@ -242,11 +199,14 @@ class Links:
         :raises DatabaseUnavailable: no answer in time; it may have been applied.
         :raises CommandFailed: the kernel refused to delete the link.
         """
+        faultpoint.reach("before detach")
         self.open().transact(
             lambda change: self._detach(change, endpoint_id), f"detach {endpoint_id[:12]}"
         )
+        faultpoint.reach("after detach")
         # The other end goes with it, wherever it is: in the container or back from it.
         netlink.delete_link(outer(endpoint_id))
+        faultpoint.reach("after deletion of the veth")
 
     def attached(self, endpoint_id: str) -> Attached | None:
         """The endpoint's OVS Interface, or None."""

@@ -2,15 +2,20 @@
 
 Neutron has no lock and lets several things have one name. But a MAC address is unique on a network,
 also between several servers, so the host that has the port with a certain one has the lock.
+
+The port's ``device_id`` names the process that has it: one that was killed on this host is known to
+be dead by who comes next, and nobody waits for it.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ovn_integrate.driver.neutron import Client, Resource
@@ -48,6 +53,7 @@ def locked(client: Client, network_id: str, *, patience: float = _PATIENCE) -> I
 
 def _acquire(client: Client, network_id: str, patience: float) -> Resource:
     attributes: dict[str, Any] = {
+        "device_id": _process(os.getpid()),
         "network_id": network_id,
         "mac_address": _MAC,
         "fixed_ips": [],
@@ -63,7 +69,35 @@ def _acquire(client: Client, network_id: str, patience: float) -> Resource:
         for port in held:
             if port["id"] != seen:
                 seen, since = port["id"], time.monotonic()
-            elif time.monotonic() - since > patience:
-                log.warning("a dead host's lock of network %s is taken away", network_id)
+            if is_dead(port) or time.monotonic() - since > patience:
+                log.warning("the lock of network %s is taken from one that died", network_id)
                 client.delete("ports", seen)
         time.sleep(random.uniform(0, _PAUSE))
+
+
+def is_dead(port: Resource) -> bool:
+    """Whether the process that has a lock is known to be dead. Those of another host, or of another
+    PID namespace, are not known."""
+    where, _, number = port["device_id"].rpartition("/")
+    place, _, pid = where.rpartition("/")
+    return bool(place == _place() and pid.isdigit() and _started(int(pid)) != number)
+
+
+def _process(pid: int) -> str:
+    return f"{_place()}/{pid}/{_started(pid)}"
+
+
+def _place() -> str:
+    """Where a process number means something: a boot of a host, and a PID namespace of it."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in the kernel's ticks since the boot; empty if it is none."""
+    try:
+        # proc(5): the name in parentheses may have anything in it, and the start is the 22nd field.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

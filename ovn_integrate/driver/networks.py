@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from ovn_integrate.driver import closing, routers, setaside, tags
+from ovn_integrate.driver import closing, routers, setaside, tags, vacancy
 from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.model import Network, Network4or6, Place, Pool, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import DOCKER, NETWORK, OVN, NetworkOptions
-from ovn_integrate.driver.owners import ENDPOINTS, RESERVED, host_of
+from ovn_integrate.driver.owners import ENDPOINTS, host_of
 from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,9 @@ class Networks:
         if found is None and shared is not None:
             found = client.show("networks", shared)
         if found is None:
-            with _undone(client, client.create("networks", name=network_id)) as made:
+            # By its description it is known for this host's until it has its tags.
+            mark = {"name": network_id, "description": tags.at(network_id, place.host)}
+            with _undone(client, client.create("networks", **mark)) as made:
                 self._fill(client, made, network_id, options, pools, place)
         else:
             self._fill(client, found, network_id, options, pools, place)
@@ -172,17 +174,11 @@ class Networks:
             routers.disconnect(client, network_id)
         for tag in tags.belonging(found["tags"], network_id):
             client.untag("networks", found["id"], tag)
-        try:
-            left = client.show("networks", found["id"])["tags"]
-            if {tags.POLICY, tags.PUBLISHED} & set(left) and not tags.holders(left):
-                left = closing.reopen(client, self.groups, found["id"])
-        except NetworkNotFound:
-            return
-        if tags.MADE in left and not tags.holders(left):
-            # Of engines that died before they told what became of an address.
-            for port in client.query("ports", network_id=found["id"], device_owner=RESERVED):
-                client.delete("ports", port["id"])
-            client.delete("networks", found["id"])
+        self.vacate(client, found)
+
+    def vacate(self, client: Client, network: Resource) -> None:
+        """End a logical network that no Docker network is on, see ``vacancy``."""
+        vacancy.vacate(client, self.groups, network)
 
     def _fill(
         self,

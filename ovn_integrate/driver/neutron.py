@@ -10,7 +10,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -18,10 +18,11 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
-from ovn_integrate import errors
+from ovn_integrate import errors, faultpoint
 from ovn_integrate.driver import failover
 from ovn_integrate.driver.keystone import Access
-from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
+from ovn_integrate.driver.refusal import HINT, refusal
+from ovn_integrate.errors import Conflict, NotFound, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 
 Resource = dict[str, Any]
@@ -32,19 +33,11 @@ _CONNECTIONS = 32
 _UNAVAILABLE = 503
 _ONCE = "Idempotency-Key"
 
-_HINT = "ovn-integrate ipam status"
 _NOT_FOUND = {
     "networks": errors.NetworkNotFound,
     "subnets": errors.SubnetNotFound,
     "ports": errors.PortNotFound,
     "security-groups": errors.SecurityGroupNotFound,
-}
-_BY_STATUS: dict[int, type[Error]] = {
-    400: Invalid,
-    401: NotPermitted,
-    403: NotPermitted,
-    404: NotFound,
-    409: Conflict,
 }
 _UNKNOWN_TOKEN = 401
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -209,18 +202,27 @@ class Client:
         return member
 
     def _call(self, method: str, path: str, subject: str, **request: Any) -> Any:
+        if method == "GET":
+            return self._ask(method, path, subject, **request)
+        effect = _effect(method, path)
+        faultpoint.reach(f"before {effect}")
+        answer = self._ask(method, path, subject, **request)
+        faultpoint.reach(f"after {effect}")
+        return answer
+
+    def _ask(self, method: str, path: str, subject: str, **request: Any) -> Any:
         response = self._answer(method, path, **request)
         if response.status_code == _UNKNOWN_TOKEN and self._access is not None:
             self._access.renew()
             response = self._answer(method, path, **request)
         if response.status_code >= 400:
-            raise _refusal(response, subject)
+            raise refusal(response, subject)
         if not response.content:
             return None
         try:
             return response.json()
         except requests.JSONDecodeError:
-            raise ServiceFailed(response.url, "the answer is no JSON", _HINT) from None
+            raise ServiceFailed(response.url, "the answer is no JSON", HINT) from None
 
     def _answer(self, method: str, path: str, **request: Any) -> requests.Response:
         """The answer of the first server that gives one."""
@@ -239,11 +241,11 @@ class Client:
                 trouble = f"{url}: no connection within {timeout[0]:g} s"
             except requests.Timeout:
                 # It may have been applied, and the next server works on the same database.
-                raise ServiceFailed(url, f"no answer within {timeout[1]:g} s", _HINT) from None
+                raise ServiceFailed(url, f"no answer within {timeout[1]:g} s", HINT) from None
             except requests.ConnectionError as error:
                 trouble = f"{url}: {_reason(error)}"
                 if method == "POST" and _was_sent(error):
-                    doubt = ServiceFailed(url, f"broke off ({_reason(error)})", _HINT)
+                    doubt = ServiceFailed(url, f"broke off ({_reason(error)})", HINT)
             except requests.RequestException as error:
                 raise ServiceFailed(url, str(error), "ovn-integrate show") from error
             else:
@@ -253,11 +255,11 @@ class Client:
                 # It cannot reach its database, or not in time; another server may.
                 refusal = response
                 if method == "POST":
-                    doubt = ServiceFailed(url, "is out of reach of its database", _HINT)
+                    doubt = ServiceFailed(url, "is out of reach of its database", HINT)
             self._order.failed(url)
         if refusal is not None:
             return refusal
-        raise doubt or ServiceFailed("IPAM server", f"is out of reach ({trouble})", _HINT)
+        raise doubt or ServiceFailed("IPAM server", f"is out of reach ({trouble})", HINT)
 
     def _timeouts(self, watched: bool, trouble: str) -> tuple[float, float]:
         """Seconds for a connection and for an answer.
@@ -266,7 +268,7 @@ class Client:
         """
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise ServiceFailed("IPAM server", f"did not answer in time ({trouble})", _HINT)
+            raise ServiceFailed("IPAM server", f"did not answer in time ({trouble})", HINT)
         return min(failover.CONNECT if watched else _CONNECT, left), min(self.timeout, left)
 
     def _does_once(self, url: str, timeout: tuple[float, float]) -> bool:
@@ -343,6 +345,12 @@ def _path(*parts: str) -> str:
     return "/v2.0/" + "/".join(quote(part, safe=":") for part in parts)
 
 
+def _effect(method: str, path: str) -> str:
+    """What a request changes, without ids: ``PUT ports``, ``DELETE networks tags``."""
+    _, _, collection, *rest = path.split("/")
+    return " ".join([method, collection, *rest[1:2]])
+
+
 def _singular(collection: str) -> str:
     return collection.removesuffix("s")
 
@@ -366,22 +374,3 @@ def _reason(error: Exception) -> str:
         if wrapped is None:
             return str(cause).rpartition(": ")[2] or type(cause).__name__
         cause = wrapped
-
-
-def _refusal(response: requests.Response, subject: str) -> Error:
-    """Neutron's error body as one of ours: by the name of its type, else by its status."""
-    kind, message = _said(response)
-    known = getattr(errors, kind, None)
-    if not (isinstance(known, type) and issubclass(known, Error)):
-        known = _BY_STATUS.get(response.status_code, ServiceFailed)
-    return known(subject, message.rstrip(". "), _HINT if known is ServiceFailed else "")
-
-
-def _said(response: requests.Response) -> tuple[str, str]:
-    try:
-        said = response.json()["NeutronError"]
-    except (ValueError, KeyError, TypeError):
-        return "", f"status {response.status_code} from {response.url}"
-    if not isinstance(said, Mapping):
-        return "", str(said)
-    return str(said.get("type", "")), str(said.get("message", ""))

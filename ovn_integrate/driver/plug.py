@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links as names
 from ovn_integrate.driver import networks
+from ovn_integrate.driver import veth as names
 from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.mode import Modes
 from ovn_integrate.driver.neutron import Client, Resource

@@ -81,28 +81,34 @@ class Ports:
         if port["device_owner"] != TAKEN:
             client.delete("ports", port["id"])
             return
+        try:
+            self._unbind(client, client.show("ports", port["id"]))
+        except PortNotFound:
+            log.info("port %s was deleted while an endpoint had it", port["id"])
+
+    def _unbind(self, client: Client, port: Resource) -> None:
+        """Have a port as it was before it was taken. What tells that it is taken goes last: until
+        then a collector knows that something is left to do."""
+        wanted = tags.without_aliases(port["tags"])
+        if wanted != list(port["tags"]):
+            client.retag("ports", port["id"], wanted)
         free: dict[str, Any] = {
             "device_id": "",
             "device_owner": "",
             "binding:host_id": "",
             "binding:profile": {},
         }
-        try:
-            left = client.update("ports", port["id"], **free)
-            has = left.get("security_groups") or []
-            # Another host may have closed the network since.
-            foreign = self._networks.groups.foreign(client, left) if has else []
-            if foreign != has:
-                client.update("ports", port["id"], security_groups=foreign)
-            own_mac = (port.get("binding:profile") or {}).get(_OWN_MAC)
-            if own_mac:
-                # Neutron changes that of an unbound port only.
-                client.update("ports", port["id"], mac_address=own_mac)
-            wanted = tags.without_aliases(left["tags"])
-            if wanted != list(left["tags"]):
-                client.retag("ports", port["id"], wanted)
-        except PortNotFound:
-            log.info("port %s was deleted while an endpoint had it", port["id"])
+        has = port.get("security_groups") or []
+        # Another host may have closed the network since.
+        foreign = self._networks.groups.foreign(client, port) if has else []
+        if foreign != has:
+            free["security_groups"] = foreign
+        own_mac = (port.get("binding:profile") or {}).get(_OWN_MAC)
+        if own_mac:
+            # Neutron changes that of an unbound port only.
+            client.update("ports", port["id"], **{"binding:host_id": ""})
+            free["mac_address"] = own_mac
+        client.update("ports", port["id"], **free)
 
     def let_go_of(self, client: Client, endpoint_id: str) -> None:
         """The same for all that an endpoint has."""
@@ -160,7 +166,10 @@ class Ports:
                 raise Conflict(subject, f"is attached on host {host_of(port)}")
             port = client.show("ports", port["id"])
         self._notes.take(network.id, wish.addresses.mac)
-        made_up = wish.addresses.mac not in (None, port["mac_address"]) and not wish.own_mac
+        # An earlier call that was cut short may have given it Docker's, and kept its own.
+        kept = port["device_id"] and _OWN_MAC in (port.get("binding:profile") or {})
+        other = wish.addresses.mac not in (None, port["mac_address"])
+        made_up = bool(kept or other) and not wish.own_mac
         wanted = replace(wish.addresses, mac=None) if made_up else wish.addresses
         has = addresses_of(port, network)
         wanted.refuse_other(has, subject, f"docker network connect {_flags(has)}")

@@ -6,23 +6,28 @@ IP, which OVN translates on the chassis of that port. So every container goes ou
 
 On the external network each router has a subnet of its own: what goes from one to another passes
 the host's packet filter, as between two of Docker's own networks.
+
+A router is made before the rest of it and goes after the rest, and its tags or its description say
+from the first moment on what it is: what a process left half-way that died is completed, or taken
+away, by who comes next. One at a time, under the logical network's lock.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
 from ovn_integrate.driver import tags
+from ovn_integrate.driver.lock import locked
 from ovn_integrate.driver.model import Network, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.errors import (
     Conflict,
     Error,
     Invalid,
-    IpAddressAlreadyAllocated,
     NotFound,
     RouterNotFound,
     SubnetInUse,
@@ -60,24 +65,40 @@ def connect(client: Client, network_id: str, network: Network, chassis: str) -> 
         raise Invalid(
             f"logical network {network.name}", "has no IPv4 subnet with a gateway to go out by"
         )
-    try:
-        return _connect(client, network_id, network, subnets, chassis)
-    except (NotFound, IpAddressAlreadyAllocated):
-        # Another host took the router or the external network along with its last one, or was
-        # faster to make a router.
-        return _connect(client, network_id, network, subnets, chassis)
+    with _alone(client, network.id):
+        try:
+            return _connect(client, network_id, network, subnets, chassis)
+        except NotFound:
+            # Another router, which was the last, took the external network along.
+            return _connect(client, network_id, network, subnets, chassis)
 
 
 def disconnect(client: Client, network_id: str) -> None:
     """Take a Docker network off its router, which goes with the last one on it."""
     for router in _tagged(client, network_id):
-        client.untag("routers", router["id"], tags.of(network_id))
-        try:
-            left = client.show("routers", router["id"])["tags"]
-        except NotFound:
-            continue
-        if tags.MADE in left and not tags.holders(left):
-            _dismantle(client, router)
+        with _alone(client, _network_of(router)):
+            client.untag("routers", router["id"], tags.of(network_id))
+            _dismantle_left(client, router["id"])
+
+
+def left(client: Client, **filters: str) -> list[Resource]:
+    """The routers that were made for Docker networks of which none is left."""
+    try:
+        return [one for one in client.query("routers", **filters) if _is_left(one)]
+    except NotFound:
+        return []  # a Neutron without routers
+
+
+def dismantle(client: Client, router: Resource) -> None:
+    """Take away a router that was left, unless some Docker network is on it by now."""
+    with _alone(client, _network_of(router)):
+        _dismantle_left(client, router["id"])
+
+
+def dismantle_of(client: Client, id: str) -> None:
+    """The same for that of a logical network, if there is one."""
+    for router in left(client, name=_name(id)):
+        dismantle(client, router)
 
 
 def give_address(client: Client, port: Resource) -> str:
@@ -129,10 +150,13 @@ def _connect(
     client: Client, network_id: str, network: Network, subnets: Sequence[Subnet], chassis: str
 ) -> External:
     found = client.query("routers", name=_name(network.id))
-    router = found[0] if found else _made(client, network, chassis)
+    router = found[0] if found else _made(client, network)
     # Before the rest, so that it does not go with the last network of another host.
     client.tag("routers", router["id"], tags.of(network_id))
     try:
+        if not router["external_gateway_info"]:
+            router = _led_out(client, network, router)
+        _bind(client, router, chassis)
         _attach(client, router, subnets)
     except Error:
         if not found:
@@ -144,21 +168,25 @@ def _connect(
     return External(IPv4Interface(f"{outside['gateway_ip']}/{length}"))
 
 
-def _made(client: Client, network: Network, chassis: str) -> Resource:
-    subnet = _carved(client, _external(client), _name(network.id))
-    outside = {
-        "network_id": subnet["network_id"],
-        "external_fixed_ips": [{"subnet_id": subnet["id"]}],
-    }
-    try:
-        router = client.create("routers", name=_name(network.id), external_gateway_info=outside)
-    except Error:
-        client.delete("subnets", subnet["id"])
-        raise
+def _made(client: Client, network: Network) -> Resource:
+    router = client.create("routers", name=_name(network.id), description=tags.MADE)
     client.tag("routers", router["id"], tags.MADE)
-    for port in client.query("ports", device_id=router["id"], device_owner=_GATEWAY):
-        client.update("ports", port["id"], **{"binding:host_id": chassis})
     return router
+
+
+def _led_out(client: Client, network: Network, router: Resource) -> Resource:
+    """Give a router its way out, on a subnet of its own."""
+    external = _external(client)
+    begun = client.query("subnets", network_id=external["id"], name=_name(network.id))
+    subnet = begun[0] if begun else _carved(client, external, _name(network.id))
+    outside = {"network_id": external["id"], "external_fixed_ips": [{"subnet_id": subnet["id"]}]}
+    return client.update("routers", router["id"], external_gateway_info=outside)
+
+
+def _bind(client: Client, router: Resource, chassis: str) -> None:
+    for port in client.query("ports", device_id=router["id"], device_owner=_GATEWAY):
+        if not port.get("binding:host_id"):
+            client.update("ports", port["id"], **{"binding:host_id": chassis})
 
 
 def _external(client: Client) -> Resource:
@@ -170,7 +198,8 @@ def _external(client: Client) -> Resource:
     if found is not None:
         return found
     try:
-        network = client.create("networks", name=NAME, **{"router:external": True}, **provider)
+        outside = {"router:external": True, "description": tags.MADE}
+        network = client.create("networks", name=NAME, **outside, **provider)
     except Conflict:
         # A physical network has one flat network at most: another host was faster.
         other = _named(client)
@@ -229,26 +258,66 @@ def _attached(client: Client, router: Resource) -> set[str]:
 
 
 def _dismantle(client: Client, router: Resource) -> None:
+    """Take a router away: first what hangs on it, and itself last."""
     id = router["id"]
     for one in client.query("floatingips", router_id=id, description=tags.MADE):
         client.delete("floatingips", one["id"])  # of endpoints that nobody ended
     for port in client.query("ports", device_id=id, device_owner=_INTERFACE):
         client.act("routers", id, "remove_router_interface", port_id=port["id"])
+    if router["external_gateway_info"]:
+        client.update("routers", id, external_gateway_info=None)
+    external = _named(client)
+    if external is not None:
+        _give_back(client, external, router["name"])
+        _drop_external(client, external["id"])
     client.delete("routers", id)
-    outside = router["external_gateway_info"]
-    for fixed in outside["external_fixed_ips"]:
+
+
+def _give_back(client: Client, external: Resource, name: str) -> None:
+    """Delete the subnet that was made for a router."""
+    for subnet in client.query("subnets", network_id=external["id"], name=name):
         try:
-            client.delete("subnets", fixed["subnet_id"])
+            client.delete("subnets", subnet["id"])
         except SubnetInUse:
-            log.warning("subnet %s has addresses that are in use", fixed["subnet_id"])
-    _drop_external(client, outside["network_id"])
+            log.warning("subnet %s has addresses that are in use", subnet["id"])
+
+
+def _dismantle_left(client: Client, id: str) -> None:
+    try:
+        router = client.show("routers", id)
+    except NotFound:
+        return
+    if _is_left(router):
+        _dismantle(client, router)
+
+
+def _is_left(router: Resource) -> bool:
+    made = tags.MADE in (router.get("description"), *router["tags"])
+    return made and not tags.holders(router["tags"])
+
+
+def _network_of(router: Resource) -> str:
+    """The logical network that a router was made for, which is in its name."""
+    return str(router["name"]).removeprefix(_name(""))
+
+
+@contextmanager
+def _alone(client: Client, id: str) -> Iterator[None]:
+    """Be the only one at a logical network's router. A network that is gone has no others."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(client, id))
+        except NotFound:
+            log.info("network %s is gone already", id)
+        yield
 
 
 def _drop_external(client: Client, id: str) -> None:
     """Delete the external network if it was made here and nothing is on it."""
     try:
         network = client.show("networks", id)
-        if tags.MADE in network["tags"] and not network["subnets"]:
+        made = tags.MADE in (network.get("description"), *network["tags"])
+        if made and not network["subnets"]:
             client.delete("networks", id)
     except (NotFound, Conflict) as error:
         log.debug("%s stays, or went: %s", NAME, error)

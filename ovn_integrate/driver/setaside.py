@@ -53,14 +53,19 @@ def answer(client: Client, id: str, network_id: str, address: Address4or6) -> No
     raise Invalid(f"option {DNS}={address}", "is in no subnet of the network")
 
 
-def let_go(client: Client, id: str, network_id: str) -> None:
-    """Let go of all that a Docker network had set aside on a logical network.
+def let_go(client: Client, id: str, network_id: str | None = None) -> None:
+    """Let go of all that a Docker network had set aside on a logical network, and of what nobody
+    has: a process that died had just made it, or had just let go of it.
 
     :param id: of the logical network.
+    :param network_id: None for what nobody has alone.
     """
-    own = tags.of(network_id)
-    for port in client.query("ports", network_id=id, device_owner=SET_ASIDE, tags=own):
-        client.untag("ports", port["id"], own)
+    own = tags.of(network_id) if network_id is not None else ""
+    for port in client.query("ports", network_id=id, device_owner=SET_ASIDE):
+        if own in port["tags"]:
+            client.untag("ports", port["id"], own)
+        elif tags.holders(port["tags"]):
+            continue
         try:
             left = client.show("ports", port["id"])["tags"]
         except PortNotFound:

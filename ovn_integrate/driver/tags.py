@@ -19,6 +19,9 @@ MADE = "docker:made"
 POLICY = "docker:policy"
 PUBLISHED = "docker:published"
 
+GROUPED = (POLICY, PUBLISHED)
+"""Of networks that have security groups."""
+
 _HOLDER = "docker:"
 _MTU = ":mtu="
 _AT = ":at="
@@ -81,6 +84,20 @@ def at(network_id: str, host: str) -> str:
     return f"{of(network_id)}{_AT}{_digest(host)}"
 
 
+def is_at(text: str, host: str | None = None) -> bool:
+    """Whether that is such a tag, of some host or of a certain one.
+
+    What is being made has one as its description, as it has no tag at first.
+    """
+    of_some = text.startswith(_HOLDER) and _AT in text
+    return of_some and (host is None or text.endswith(f"{_AT}{_digest(host)}"))
+
+
+def held_by(text: str) -> str:
+    """The beginning of the id of the Docker network in such a tag."""
+    return text.removeprefix(_HOLDER).partition(_AT)[0]
+
+
 def held_at(tags: Iterable[str], host: str) -> list[str]:
     """The beginnings of the ids of the Docker networks that are on a host."""
     end = f"{_AT}{_digest(host)}"
@@ -136,9 +153,11 @@ def _ending(host: str, *, made: bool) -> str:
 
 
 def belonging(tags: Iterable[str], network_id: str) -> list[str]:
-    """All the tags of one Docker network."""
+    """All the tags of one Docker network, in the order in which to take them off: last the hosts,
+    by which a collector finds what was left half-way."""
     own = of(network_id)
-    return [tag for tag in tags if tag == own or tag.startswith(f"{own}:")]
+    found = [tag for tag in tags if tag == own or tag.startswith(f"{own}:")]
+    return sorted(found, key=lambda tag: tag.startswith(f"{own}{_AT}"))
 
 
 def holders(tags: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Interface
 from typing import Any
 
-from ovn_integrate import netlink, paths
+from ovn_integrate import faultpoint, netlink, paths
 from ovn_integrate.errors import NotConfigured
 from ovn_integrate.host import bridge, interfaces, packet_filter, settings, vswitch
 from ovn_integrate.ovsdb import Change, Session
@@ -68,7 +68,9 @@ def create(session: Session, user: str, address: IPv4Interface, mtu: int) -> Non
             draft.set_keys(settings.root(draft), "external_ids", {_OFFERED: "true"})
         return {**users(row.external_ids), user: address}
 
+    faultpoint.reach("before gateway")
     _, used = vswitch.reconfigure(session, change, f"gateway of {user[:12]}")
+    faultpoint.reach("after gateway")
     restore(used, userspace=datapath == "netdev")
 
 
@@ -93,9 +95,11 @@ def delete(session: Session, user: str) -> bool:
                 _list(draft, _CMS_OPTIONS, _AS_GATEWAY, present=False)
                 draft.set_keys(root, "external_ids", {_OFFERED: None})
 
+    faultpoint.reach("before removal of the gateway")
     if not left:
         packet_filter.remove()
     vswitch.reconfigure(session, change, f"no gateway of {user[:12]}")
+    faultpoint.reach("after removal of the gateway")
     if left and address not in left.values():
         netlink.remove_address(NAME, address)
         packet_filter.have(NAME, _blocks(left))
@@ -112,6 +116,7 @@ def restore(used: dict[str, IPv4Interface], *, userspace: bool) -> None:
     missing = {one for one in used.values() if here.get(str(one.ip)) != NAME}
     for address in missing:
         netlink.set_address(NAME, address)
+        faultpoint.reach("after gateway address")
     if missing:
         if userspace:
             netlink.checksum_offload_off(NAME)

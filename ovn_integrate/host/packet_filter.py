@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ovn_integrate import runner
+from ovn_integrate import faultpoint, runner
 from ovn_integrate.errors import CommandFailed
 
 _OUT = "OVN-GATEWAY-OUT"
@@ -26,6 +26,7 @@ _JUMPS = (
 )
 _CHAINS = (("nat", _OUT), ("nat", _IN), ("filter", _FORWARD))
 _COMMENT = "ovn-endpoint-"
+_CHANGING = frozenset(("-A", "-I", "-D", "-N", "-F", "-X"))
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def have(link: str, blocks: Sequence[str]) -> None:
     if not _here("-t", "nat", "-S", _IN):
         _iptables("-t", "nat", "-N", _IN)
     runner.run(["iptables-restore", "--noflush", "--wait"], input="\n".join([*rules, ""]))
+    faultpoint.reach("after iptables-restore")
     for table, chain, match, to in _JUMPS:
         if not _here("-t", table, "-C", chain, *match, "-j", to):
             _iptables("-t", table, "-I", chain, *match, "-j", to)
@@ -156,4 +158,7 @@ def _here(*words: str) -> bool:
 
 
 def _iptables(*words: str) -> str:
-    return runner.run(["iptables", "--wait", *words])
+    said = runner.run(["iptables", "--wait", *words])
+    for changing in _CHANGING.intersection(words):
+        faultpoint.reach(f"after iptables {changing}")
+    return said

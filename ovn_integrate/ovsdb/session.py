@@ -158,7 +158,8 @@ class Session:
         """Apply ``change``, which is run again on the new state when another writer got in between.
 
         :param comment: goes into the database's log (``ovsdb-tool show-log``).
-        :raises DatabaseUnavailable: no answer in time; the change may still have been applied.
+        :raises DatabaseUnavailable: no answer in time; the change may still have been applied. Or
+            the server's disk is full.
         :raises Rejected: the schema's constraints do not allow it.
         """
         deadline = self._deadline(timeout)
@@ -177,6 +178,12 @@ class Session:
             )
             if transaction.status == transactions.DONE:
                 return Result(True, value, transaction.number)
+            if transaction.io_error:
+                raise DatabaseUnavailable(
+                    self.remote,
+                    f"cannot write the change down, and made none: {transaction.io_error}",
+                    "make room on the disk of that ovsdb-server; it goes on by itself",
+                )
             if transaction.status == transactions.REFUSED:
                 raise Rejected(self.remote, f"the change was refused: {transaction.error}")
             self._run_until(functools.partial(self._moved_on, seqno), deadline)

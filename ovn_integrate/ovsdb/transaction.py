@@ -22,6 +22,7 @@ class Transaction:
 
     :ivar number: what the operation of ``number_at`` says, when it is done.
     :ivar error: why it was refused.
+    :ivar io_error: what the system of the server said that could not write it down (a full disk).
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Transaction:
         """
         self.number: int | None = None
         self.error = ""
+        self.io_error = ""
         self._number_at = number_at
         # ovs.db.idl.Idl sets this when the connection is lost.
         self._status = PENDING
@@ -71,3 +73,5 @@ class Transaction:
     def _refuse(self, error: Any) -> None:
         self._status = REFUSED
         self.error = ovs.json.to_string(error)
+        if isinstance(error, dict):
+            self.io_error = str(error.get("io-error", ""))

@@ -54,12 +54,7 @@ class OvsdbServer:
         if self._pid is None:
             return
         self.thaw()
-        descriptor = os.pidfd_open(self._pid)
-        try:
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL if kill else signal.SIGTERM)
-            assert select.select([descriptor], [], [], _TIMEOUT)[0], f"{self._pid} still runs"
-        finally:
-            os.close(descriptor)
+        end(self._pid, signal.SIGKILL if kill else signal.SIGTERM)
         self._pid = None
 
     def freeze(self) -> None:
@@ -130,6 +125,36 @@ def make_cluster(folder: Path, kind: str, size: int = 3) -> list[Member]:
         # Until then the first one is all of the cluster, and without it there is none.
         _run("ovsdb-client", "--timeout=10", "wait", member.remote, member.database, "connected")
     return members
+
+
+def start_vswitchd(folder: Path, database: OvsdbServer) -> int:
+    """Starts ovs-vswitchd, with the userspace datapath alone, on a host's database; its process id.
+
+    It makes links in the network namespace that it is started in.
+    """
+    pidfile = folder / "vswitchd.pid"
+    _run(
+        "ovs-vswitchd",
+        "--disable-system",
+        "--detach",
+        "--no-chdir",
+        f"--pidfile={pidfile}",
+        f"--unixctl={folder / 'vswitchd.ctl'}",
+        f"--log-file={folder / 'vswitchd.log'}",
+        "-vconsole:off",
+        database.remote,
+    )
+    return int(pidfile.read_text())
+
+
+def end(pid: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """End a daemon, and return when it is gone."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+        assert select.select([descriptor], [], [], _TIMEOUT)[0], f"{pid} still runs"
+    finally:
+        os.close(descriptor)
 
 
 def _run(*argv: str) -> str:

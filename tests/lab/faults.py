@@ -266,7 +266,7 @@ FAULTS = (
     Fault("registered", "failed", "has no chassis", unregistered),
     Fault("encap-ip-unique", "failed", "copy", doubled),
     Fault("system-id-unique", "failed", "copy of another", copied),
-    Fault("stale-chassis", "warning", "chassis-del ghost", dead),
+    Fault("stale-chassis", "warning", "chassis remove ghost", dead),
     Fault("versions", "warning", "99.09.0", newer),
     Fault("tunnels", "failed", "far", untunnelled),
     Fault(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from .command import ENVIRONMENT, CommandError, Done, Process, run
@@ -146,8 +147,21 @@ class Host:
         self._carry_address(NIC)
 
     def _carry_address(self, device: str) -> None:
-        self.run("ip", "address", "add", f"{self.address}/{self._prefix}", "dev", device)
+        # It may have it: whether a link of a bridge dies with ovs-vswitchd is that one's choice.
+        self.run("ip", "address", "replace", f"{self.address}/{self._prefix}", "dev", device)
         self.run("ip", "link", "set", device, "up", "mtu", "1500")
+
+    @contextmanager
+    def unplugged(self) -> Iterator[None]:
+        """Nothing comes in by the underlay NIC or goes out, and nobody is told so."""
+        rules = (("INPUT", "-i"), ("OUTPUT", "-o"))
+        for chain, way in rules:
+            self.run("iptables", "-I", chain, way, NIC, "-j", "DROP")
+        try:
+            yield
+        finally:
+            for chain, way in rules:
+                self.run("iptables", "-D", chain, way, NIC, "-j", "DROP")
 
     def start_ovs(self) -> None:
         """Open vSwitch as a distribution's init leaves it: a random system-id, the hostname,
@@ -162,6 +176,10 @@ class Host:
         old = self.read("/run/openvswitch/ovs-vswitchd.pid").strip()
         self.run("ovs-appctl", "-t", "ovs-vswitchd", "exit", "--cleanup")
         wait_for(lambda: not self._does("kill", "-0", old), 20, "the end of ovs-vswitchd")
+        self.vswitchd_again()
+
+    def vswitchd_again(self) -> None:
+        """Start ovs-vswitchd where it died: the links of bridges went with it."""
         self._start_vswitchd()
         wait_for(lambda: self._does("ip", "link", "show", UNDERLAY_BRIDGE), 20, UNDERLAY_BRIDGE)
         self.run("ethtool", "-K", UNDERLAY_BRIDGE, "tx", "off")

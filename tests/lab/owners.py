@@ -22,11 +22,19 @@ def known(host: Host) -> set[str]:
     }
 
 
+def chassis(host: Host) -> str:
+    """The id of a host's chassis."""
+    said = host.run("ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids:system-id").stdout
+    return str(json.loads(said))
+
+
 def northbound(cluster: Cluster, host: Host) -> set[str]:
     """The endpoints that have a logical port bound to a host."""
-    chassis = json.loads(
-        host.run("ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids:system-id").stdout
-    )
+    return northbound_of(cluster, chassis(host))
+
+
+def northbound_of(cluster: Cluster, chassis: str) -> set[str]:
+    """The endpoints that have a logical port bound to a chassis."""
     rows = _rows(
         cluster.nbctl("-f", "json", "--columns=external_ids", "list", "Logical_Switch_Port")
     )

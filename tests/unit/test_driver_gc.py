@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import engine, links, tags, trial, wire
+from ovn_integrate.driver import engine, tags, trial, veth, wire
 from ovn_integrate.driver.calls import Calls
 from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.gc import Inventory, strays
 from ovn_integrate.driver.links import Attached
 from ovn_integrate.driver.owners import MADE, RESERVED
+from ovn_integrate.driver.strays import Inventory, strays
 
 HOST = "chassis-1"
 E1, E2, N1, N2 = ("1" * 64, "2" * 64, "a" * 64, "b" * 64)
@@ -41,7 +41,7 @@ INSPECTED: list[dict[str, Any]] = [
 
 
 def attached(endpoint: str) -> Attached:
-    return Attached(links.outer(endpoint), N1, endpoint, "", "", True, 1, None)
+    return Attached(veth.outer(endpoint), N1, endpoint, "", "", True, 1, None)
 
 
 def port(id: str, endpoint: str, owner: str = MADE, ip: str = "10.0.0.9") -> dict[str, Any]:
@@ -65,18 +65,18 @@ def test_an_endpoint_is_alive_when_docker_knows_it_or_a_call_is_about_it() -> No
         HOST,
         ports=[port("p1", E1), port("p2", E2)],
         attached=[attached(E1), attached(E2)],
-        links=[links.outer(E1), links.inner(E1), links.outer(E2), links.inner(E2)],
+        links=[veth.outer(E1), veth.inner(E1), veth.outer(E2), veth.inner(E2)],
     )
     assert names(have, Known(endpoints=frozenset({E1, E2}))) == []
-    assert names(have, Known(endpoints=frozenset({E1}))) == [links.outer(E2), "p2"]
+    assert names(have, Known(endpoints=frozenset({E1}))) == [veth.outer(E2), "p2"]
     assert names(have, Known(endpoints=frozenset({E1})), E2) == []
-    assert names(have, Known()) == [links.outer(E1), links.outer(E2), "p1", "p2"]
+    assert names(have, Known()) == [veth.outer(E1), veth.outer(E2), "p1", "p2"]
 
 
 def test_a_link_without_an_ovs_port() -> None:
-    have = Inventory(HOST, links=[links.inner(E1), links.outer(E1), links.inner(E2)])
-    assert names(have, Known()) == [links.outer(E1), links.inner(E2)]
-    assert names(have, Known(endpoints=frozenset({E1}))) == [links.inner(E2)]
+    have = Inventory(HOST, links=[veth.inner(E1), veth.outer(E1), veth.inner(E2)])
+    assert names(have, Known()) == [veth.outer(E1), veth.inner(E2)]
+    assert names(have, Known(endpoints=frozenset({E1}))) == [veth.inner(E2)]
 
 
 def test_links_of_others_are_not_ours() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ovn_integrate.driver import links, wire
+from ovn_integrate.driver import veth, wire
 
 NETWORK = "480dad35" * 8
 ENDPOINT = "7a93c0de" * 8
@@ -112,6 +112,6 @@ def test_addresses_that_are_none(interface: dict[str, Any]) -> None:
 
 
 def test_names_of_links_fit_and_differ() -> None:
-    names = {links.outer(ENDPOINT), links.inner(ENDPOINT), links.outer("x" * 25)}
+    names = {veth.outer(ENDPOINT), veth.inner(ENDPOINT), veth.outer("x" * 25)}
     assert len(names) == 3
     assert all(len(name) == 15 for name in names)

@@ -15,6 +15,7 @@ FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 # A module may import from lower levels, and from its own part of the package.
 LEVELS = {
     "errors": 1,
+    "faultpoint": 1,
     "paths": 2,
     "runner": 2,
     "netlink": 2,
@@ -33,6 +34,7 @@ LEVELS = {
     "ipam": 5,
     "bringup": 6,
     "checks": 6,
+    "departure": 6,
     "container": 6,
     "cli": 7,
     "__main__": 8,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import app, links
+from ovn_integrate.driver import app, links, veth
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.owners import MADE, RESERVED, TAKEN
 from tests.functional.driver.bed import CHASSIS, Host, delete, ids, new_id, run
@@ -75,7 +75,7 @@ def test_an_address_is_a_port_of_this_host_until_it_is_an_endpoints(
     assert (port["id"], port["device_owner"]) == (reserved["id"], MADE)
     assert port["device_id"] == end.body["EndpointID"]
     assert port["binding:profile"]["ovn.iface_id_ver"] == end.body["EndpointID"]
-    outer = links.outer(end.body["EndpointID"])
+    outer = veth.outer(end.body["EndpointID"])
     assert host.interface(outer)["iface-id"] == port["id"]
     assert host.ok("NetworkDriver.CreateEndpoint", end.body) == {
         "Interface": {}
@@ -120,7 +120,7 @@ def test_addresses_that_are_asked_for(host: Host, foo: DockerNetwork) -> None:
     assert end.addresses == ["192.168.1.9/24", "fd01::9/64"]
     port = only_port(host)
     assert (ips(port), port["mac_address"]) == ({"192.168.1.9", "fd01::9"}, NAMED)
-    assert NAMED in run("ip", "link", "show", links.inner(end.body["EndpointID"]))
+    assert NAMED in run("ip", "link", "show", veth.inner(end.body["EndpointID"]))
     said = refused(host, foo.pools[0], "192.168.1.9", **{MAC: new_mac()})
     assert "192.168.1.9" in said
     assert "--ip" in said
@@ -153,7 +153,7 @@ def test_an_address_of_another_host_is_refused_and_not_released(
 
 def test_it_is_free_when_the_endpoint_could_not_be_made(host: Host, foo: DockerNetwork) -> None:
     end = Endpoint(foo, (), new_mac())
-    stranger = links.inner(end.body["EndpointID"])
+    stranger = veth.inner(end.body["EndpointID"])
     run("ip", "link", "add", stranger, "type", "bridge")
     assert "exists" in host.error("NetworkDriver.CreateEndpoint", end.body)
     run("ip", "link", "del", stranger)
@@ -199,11 +199,11 @@ def test_it_is_free_when_the_link_could_not_be_taken_away(host: Host, foo: Docke
 
 def test_an_address_that_a_dead_endpoint_had_is_given_again(host: Host, foo: DockerNetwork) -> None:
     dead = foo.endpoint("192.168.1.9", "fd01::9", mac=NAMED)
-    assert netlink.delete_link(links.outer(dead.body["EndpointID"]))  # the container died
+    assert netlink.delete_link(veth.outer(dead.body["EndpointID"]))  # the container died
     for mac in (NAMED, new_mac()):
         end = foo.endpoint("192.168.1.9", "fd01::9", mac=mac)
         assert only_port(host)["device_id"] == end.body["EndpointID"]
-        assert netlink.delete_link(links.outer(end.body["EndpointID"]))
+        assert netlink.delete_link(veth.outer(end.body["EndpointID"]))
     end.delete()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import app, links
+from ovn_integrate.driver import app, veth
 from ovn_integrate.host import gateway, packet_filter
 from ovn_integrate.host.packet_filter import Published
 from tests.functional.driver.bed import Host, Lan, delete, ids, new_id, run
@@ -33,7 +33,7 @@ def sandbox() -> Iterator[str]:
 
 def put(endpoint: dict[str, Any], pid: str) -> None:
     """What Docker does with a link after Join."""
-    run("ip", "link", "set", links.inner(endpoint["EndpointID"]), "netns", pid, "name", "eth0")
+    run("ip", "link", "set", veth.inner(endpoint["EndpointID"]), "netns", pid, "name", "eth0")
 
 
 def inside(pid: str) -> str:
@@ -81,7 +81,7 @@ def test_an_endpoint_ends_without_leave(host: Host, lan: Lan, where: str) -> Non
     """Its link is here again under its first name, or went with the sandbox, or is still there."""
     endpoint = lan.endpoint(7)
     joined(host, endpoint)
-    inner = links.inner(endpoint["EndpointID"])
+    inner = veth.inner(endpoint["EndpointID"])
     with sandbox() as pid:
         if where == "gone":
             netlink.delete_link(inner)
@@ -91,7 +91,7 @@ def test_an_endpoint_ends_without_leave(host: Host, lan: Lan, where: str) -> Non
             there = ("nsenter", f"--net=/proc/{pid}/ns/net", "ip", "link", "set", "eth0")
             run(*there, "netns", str(os.getpid()), "name", inner)
         delete(host, endpoint)
-        assert not netlink.exists(links.outer(endpoint["EndpointID"]))
+        assert not netlink.exists(veth.outer(endpoint["EndpointID"]))
         assert "eth0" not in inside(pid)
 
 

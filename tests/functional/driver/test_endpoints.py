@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links
+from ovn_integrate.driver import links, veth
 from ovn_integrate.driver.owners import MADE, TAKEN
 from ovn_integrate.host import interfaces
 from tests.functional.driver.bed import CHASSIS, REMOVE, SET, Host, Lan, delete, ids, new_id, run
@@ -19,7 +19,7 @@ def test_the_life_of_an_endpoint(host: Host, lan: Lan) -> None:
     assert {one["ip_address"] for one in port["fixed_ips"]} == {f"{lan.v4}.7", f"{lan.v6}7"}
     assert port["device_owner"] == MADE
     assert port["binding:host_id"] == CHASSIS
-    outer, inner = links.outer(who["EndpointID"]), links.inner(who["EndpointID"])
+    outer, inner = veth.outer(who["EndpointID"]), veth.inner(who["EndpointID"])
     keys = host.interface(outer)
     assert keys["iface-id"] == port["id"]
     assert keys["iface-id-ver"] == port["binding:profile"]["ovn.iface_id_ver"]
@@ -84,7 +84,7 @@ def test_addresses_are_given_where_docker_has_none(host: Host) -> None:
 def test_a_mac_address_that_was_asked_for(host: Host, lan: Lan) -> None:
     endpoint = lan.endpoint(9, MacAddress="02:42:AC:00:00:09")
     assert host.ok("NetworkDriver.CreateEndpoint", endpoint) == {"Interface": {}}
-    inner = links.inner(endpoint["EndpointID"])
+    inner = veth.inner(endpoint["EndpointID"])
     assert "02:42:ac:00:00:09" in run("ip", "link", "show", inner)
     same = lan.endpoint(10, MacAddress="02:42:ac:00:00:09")
     assert "02:42:ac:00:00:09" in host.error("NetworkDriver.CreateEndpoint", same)
@@ -96,7 +96,7 @@ def test_an_mtu_that_was_asked_for(host: Host) -> None:
     host.ok("NetworkDriver.CreateNetwork", lan.body)
     endpoint = lan.endpoint(2)
     host.ok("NetworkDriver.CreateEndpoint", endpoint)
-    assert interfaces.mtus()[links.inner(endpoint["EndpointID"])] == 1300
+    assert interfaces.mtus()[veth.inner(endpoint["EndpointID"])] == 1300
     delete(host, endpoint)
     lan.remove()
 
@@ -140,7 +140,7 @@ def test_an_address_of_a_dead_endpoint_of_this_host_is_taken_back(host: Host, la
     dead = lan.endpoint(7)
     host.ok("NetworkDriver.CreateEndpoint", dead)
     assert "has it" in host.error("NetworkDriver.CreateEndpoint", lan.endpoint(7))
-    assert netlink.delete_link(links.outer(dead["EndpointID"]))  # the container died
+    assert netlink.delete_link(veth.outer(dead["EndpointID"]))  # the container died
     endpoint = lan.endpoint(7)
     host.ok("NetworkDriver.CreateEndpoint", endpoint)
     (port,) = host.neutron.query("ports")
@@ -178,7 +178,7 @@ def test_a_port_that_was_made_before_is_taken_and_stays(host: Host, lan: Lan) ->
 
 def test_a_veth_that_cannot_be_made_leaves_nothing(host: Host, lan: Lan) -> None:
     endpoint = lan.endpoint(7)
-    stranger = links.inner(endpoint["EndpointID"])
+    stranger = veth.inner(endpoint["EndpointID"])
     run("ip", "link", "add", stranger, "type", "bridge")
     assert "exists" in host.error("NetworkDriver.CreateEndpoint", endpoint)
     assert host.left() == [stranger]
@@ -189,7 +189,7 @@ def test_a_veth_that_cannot_be_made_leaves_nothing(host: Host, lan: Lan) -> None
 
 def test_an_ovs_port_that_cannot_be_made_leaves_nothing(host: Host, lan: Lan) -> None:
     endpoint = lan.endpoint(7)
-    stranger = links.outer(endpoint["EndpointID"])
+    stranger = veth.outer(endpoint["EndpointID"])
     host.ovs.ctl("add-port", "br-int", stranger)
     assert "del-port" in host.error("NetworkDriver.CreateEndpoint", endpoint)
     assert host.left() == [stranger]

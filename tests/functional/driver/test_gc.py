@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from ovn_integrate import netlink, paths, servers
-from ovn_integrate.driver import app, calls, gc, links, owners
+from ovn_integrate.driver import app, calls, gc, links, owners, strays, veth
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.owners import MADE
@@ -31,7 +31,7 @@ def knows(lan: Lan, *endpoints: str) -> Callable[[], Known]:
     return lambda: Known(frozenset({lan.id}), frozenset(endpoints))
 
 
-def kinds(found: list[gc.Stray]) -> list[str]:
+def kinds(found: list[strays.Stray]) -> list[str]:
     return [stray.kind for stray in found]
 
 
@@ -49,13 +49,13 @@ def test_what_docker_forgot_goes_and_what_it_knows_stays(
         host.ok("NetworkDriver.CreateEndpoint", endpoint)
     before = host.left()
     made = collector(knows(lan, alive["EndpointID"]))
-    assert kinds(made.find()) == [gc.BRIDGE_PORT, gc.PORT]
+    assert kinds(made.find()) == [strays.BRIDGE_PORT, strays.PORT]
     assert host.left() == before  # finding changes nothing
-    assert collect(made) == [gc.BRIDGE_PORT, gc.PORT]
+    assert collect(made) == [strays.BRIDGE_PORT, strays.PORT]
     (port,) = host.neutron.query("ports")
     assert port["device_id"] == alive["EndpointID"]
-    assert not netlink.exists(links.outer(dead["EndpointID"]))
-    assert netlink.exists(links.outer(alive["EndpointID"]))
+    assert not netlink.exists(veth.outer(dead["EndpointID"]))
+    assert netlink.exists(veth.outer(alive["EndpointID"]))
     assert made.find() == []
     # Docker hands out the address again; and says late that the dead one ended.
     again = lan.endpoint(7)
@@ -121,7 +121,7 @@ def test_the_driver_tells_which_calls_run(host: Host, lan: Lan) -> None:
     thread.start()
     while endpoint["EndpointID"] not in client.get(calls.PATH).get_json()["ids"]:
         assert thread.is_alive()
-    outer = links.outer(endpoint["EndpointID"])
+    outer = veth.outer(endpoint["EndpointID"])
     host.ovs.ctl("set", "Interface", outer, "external_ids:ovn-installed=true")
     thread.join()
     idle = {"ids": [], "docker": str(paths.docker_socket())}
@@ -148,11 +148,11 @@ def test_a_port_that_was_there_before_its_endpoint_is_let_go(
     found = made.find()
     # Taken for another endpoint after the looks: not to be touched any more.
     other = {**endpoint, "EndpointID": new_id()}
-    netlink.delete_link(links.outer(endpoint["EndpointID"]))
+    netlink.delete_link(veth.outer(endpoint["EndpointID"]))
     host.ok("NetworkDriver.CreateEndpoint", other)
     list(made.remove(found))
     assert host.neutron.show("ports", port["id"])["device_id"] == other["EndpointID"]
-    assert collect(made) == [gc.BRIDGE_PORT, gc.PORT]
+    assert collect(made) == [strays.BRIDGE_PORT, strays.PORT]
     left = host.neutron.show("ports", port["id"])
     assert (left["device_id"], left["binding:host_id"]) == ("", "")
     host.neutron.delete("ports", port["id"])
@@ -174,7 +174,7 @@ def test_other_hosts_and_other_owners_keep_their_ports(
         device_owner=owners.RESERVED,
         **{"binding:host_id": CHASSIS},
     )
-    assert collect(collector(knows(lan))) == [gc.PORT]
+    assert collect(collector(knows(lan))) == [strays.PORT]
     assert {one["id"] for one in host.neutron.query("ports")} == {one["id"] for one in ports}
     assert gone["id"] not in {one["id"] for one in ports}
     for one in ports:
@@ -183,11 +183,11 @@ def test_other_hosts_and_other_owners_keep_their_ports(
 
 def test_links_alone_go_whichever_end_is_here(host: Host, lan: Lan, collector: Make) -> None:
     first, second = new_id(), new_id()
-    netlink.make_veth(links.outer(first), links.inner(first), mac=None, mtu=1400)
-    netlink.make_veth("other0", links.inner(second), mac=None, mtu=1400)
-    bridge = links.outer(new_id())
+    netlink.make_veth(veth.outer(first), veth.inner(first), mac=None, mtu=1400)
+    netlink.make_veth("other0", veth.inner(second), mac=None, mtu=1400)
+    bridge = veth.outer(new_id())
     run("ip", "link", "add", bridge, "type", "bridge")  # no veth, so none of ours
-    assert collect(collector(knows(lan))) == [gc.LINK, gc.LINK]
+    assert collect(collector(knows(lan))) == [strays.LINK, strays.LINK]
     assert not netlink.exists("other0")
     assert netlink.exists(bridge)
     netlink.delete_link(bridge)
@@ -210,7 +210,7 @@ def test_a_network_that_docker_removed_without_saying_so_goes(host: Host, collec
     assert done[network["id"]] is True
     assert list(done.values()) == [False, True]  # a network with ports stays, with its tags
     assert host.neutron.show("networks", network["id"])["tags"] == []
-    assert collect(collector(Known)) == [gc.BRIDGE_PORT, gc.PORT, gc.NETWORK]
+    assert collect(collector(Known)) == [strays.BRIDGE_PORT, strays.PORT, strays.NETWORK]
     assert [one["id"] for one in host.neutron.query("networks")] == [network["id"]]
     host.neutron.delete("networks", network["id"])
 
@@ -242,3 +242,23 @@ def test_the_clock_collects_by_itself_and_survives_errors(
     assert done.wait(10)
     clock.stop()
     assert host.left() == []
+
+
+def test_a_port_whose_host_is_hidden_is_anybodys(
+    host: Host, lan: Lan, collector: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Neutron shows ``binding:host_id`` to some only; a port of another host must not go."""
+    (network,) = host.neutron.query("networks")
+    port = host.neutron.create(
+        "ports", network_id=network["id"], device_owner=owners.TAKEN, device_id=new_id()
+    )
+    assert kinds(collector(knows(lan)).find()) == [strays.PORT]  # let go of by half
+    query = host.neutron.query
+
+    def hiding(collection: str, **filters: str) -> list[dict[str, object]]:
+        found = query(collection, **filters)
+        return [{k: v for k, v in one.items() if k != "binding:host_id"} for one in found]
+
+    monkeypatch.setattr(host.neutron, "query", hiding)
+    assert collector(knows(lan)).find() == []
+    host.neutron.delete("ports", port["id"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import servers
-from ovn_integrate.driver import calls, links
+from ovn_integrate.driver import calls, veth
 from tests.functional.driver.bed import Host, Lan, delete, ids
 
 # What systemd does between fork and exec.
@@ -141,7 +141,7 @@ def test_a_driver_that_is_stopped_finishes_its_calls_and_the_next_has_the_rest(
             assert not joined.done()
         driver.terminate()
         left = pool.submit(behind.ok, "NetworkDriver.Leave", ids(second))
-        outer = links.outer(first["EndpointID"])
+        outer = veth.outer(first["EndpointID"])
         behind.ovs.ctl("set", "Interface", outer, "external_ids:ovn-installed=true")
         assert joined.result(20)["InterfaceName"]["SrcName"]
         assert driver.wait(20) == 0

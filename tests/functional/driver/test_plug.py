@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links, plug
+from ovn_integrate.driver import plug, veth
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.owners import PLUGGED
 from ovn_integrate.driver.plug import Plugs
@@ -70,7 +70,7 @@ def test_a_port_is_in_the_namespace_with_all_that_it_has(
     for fixed in port["fixed_ips"]:
         length = 64 if ":" in fixed["ip_address"] else 24
         assert f"{fixed['ip_address']}/{length}" in has
-    assert host.interface(links.outer(port["id"]))["iface-id"] == port["id"]
+    assert host.interface(veth.outer(port["id"]))["iface-id"] == port["id"]
     now = host.neutron.show("ports", port["id"])
     assert (now["device_id"], now["device_owner"]) == (CONTAINER, PLUGGED)
     assert now["binding:host_id"] == CHASSIS
@@ -78,7 +78,7 @@ def test_a_port_is_in_the_namespace_with_all_that_it_has(
     assert plugs.is_plugged(now, process)
     plugs.free(now)
     assert host.neutron.show("ports", port["id"])["device_id"] == ""
-    assert not netlink.exists(links.outer(port["id"]))
+    assert not netlink.exists(veth.outer(port["id"]))
     assert plugs.ports() == []
     plugs.free(now)  # again
 
@@ -109,7 +109,7 @@ def test_nothing_is_left_of_what_could_not_be_plugged(
     after = host.neutron.show("ports", port["id"])
     for key in ("device_id", "device_owner", "binding:profile", "binding:host_id"):
         assert after[key] == before[key]
-    assert not netlink.exists(links.outer(port["id"]))
+    assert not netlink.exists(veth.outer(port["id"]))
     host.neutron.delete("ports", port["id"])
     with pytest.raises(PortNotFound):
         plugs.plug(port, CONTAINER, process, "eth1")
@@ -124,7 +124,7 @@ def test_what_cannot_be_plugged_again_stays_the_containers(
     with pytest.raises(CommandFailed):
         plugs.plug(now, CONTAINER, process, "lo")
     (kept,) = plugs.ports(CONTAINER)
-    assert not netlink.exists(links.outer(port["id"]))
+    assert not netlink.exists(veth.outer(port["id"]))
     plugs.plug(kept, CONTAINER, process, "eth1")
     plugs.free(kept)
 

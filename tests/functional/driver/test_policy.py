@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from ovn_integrate.driver import app, links, tags
 from ovn_integrate.driver.driver import Driver
 from ovn_integrate.driver.groups import Groups
-from ovn_integrate.driver.lock import OWNER, locked
+from ovn_integrate.driver.lock import OWNER, is_dead, locked
 from ovn_integrate.driver.logical import delete_network
 from ovn_integrate.driver.model import Place
 from ovn_integrate.driver.networks import Networks
@@ -284,6 +287,25 @@ def test_a_dead_hosts_lock_is_taken_away(host: Host) -> None:
         with locked(host.neutron, network_id, patience=0.1):
             (own,) = host.neutron.query("ports", device_owner=OWNER)
             assert own["id"] != dead["id"]
+    host.neutron.delete("networks", network_id)
+
+
+def test_nobody_waits_for_the_lock_of_a_process_that_was_killed(host: Host) -> None:
+    network_id = host.neutron.create("networks", name="killed")["id"]
+    code = (
+        "import os, signal; from ovn_integrate.driver import lock, neutron\n"
+        f"with lock.locked(neutron.Client(['http://{IPAM}']), {network_id!r}):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    (dead,) = host.neutron.query("ports", device_owner=OWNER)
+    assert is_dead(dead)
+    before = time.monotonic()
+    with locked(host.neutron, network_id):
+        (own,) = host.neutron.query("ports", device_owner=OWNER)
+        assert not is_dead(own)
+        assert not is_dead({**dead, "device_id": ""})  # of an older driver
+    assert time.monotonic() - before < 5
     host.neutron.delete("networks", network_id)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links
+from ovn_integrate.driver import veth
 from tests.functional.driver.bed import Call, Host, Lan, delete, ids, run
 
 
@@ -24,7 +24,7 @@ def test_join_says_what_is_missing_and_undoes_what_it_made(
 ) -> None:
     endpoint = lan.endpoint(7)
     who = ids(endpoint)
-    outer = links.outer(who["EndpointID"])
+    outer = veth.outer(who["EndpointID"])
     host.ok("NetworkDriver.CreateEndpoint", endpoint)
     assert "ovs-vswitchd" in patient("NetworkDriver.Join", who)["Err"]
     assert netlink.exists(outer)  # CreateEndpoint made it
@@ -46,10 +46,10 @@ def test_join_answers_when_ovn_has_installed_the_flows(host: Host, lan: Lan, pat
         target=lambda: answers.append(patient("NetworkDriver.Join", ids(endpoint)))
     )
     thread.start()
-    outer = links.outer(endpoint["EndpointID"])
+    outer = veth.outer(endpoint["EndpointID"])
     host.ovs.ctl("set", "Interface", outer, "external_ids:ovn-installed=true")
     thread.join()
-    assert answers[0]["InterfaceName"]["SrcName"] == links.inner(endpoint["EndpointID"])
+    assert answers[0]["InterfaceName"]["SrcName"] == veth.inner(endpoint["EndpointID"])
     assert patient("NetworkDriver.EndpointOperInfo", ids(endpoint))["Value"]["ready"] == "true"
     delete(host, endpoint)
 
@@ -68,7 +68,7 @@ def test_what_a_killed_driver_had_half_made_gives_way(host: Host, lan: Lan, pati
     """Docker hands out the address of a failed CreateEndpoint again, and says nothing of it."""
     cut_short, again = lan.endpoint(7), lan.endpoint(7)
     host.ok("NetworkDriver.CreateEndpoint", cut_short)
-    outer, inner = links.outer(cut_short["EndpointID"]), links.inner(cut_short["EndpointID"])
+    outer, inner = veth.outer(cut_short["EndpointID"]), veth.inner(cut_short["EndpointID"])
     # In a container, or about to be moved there by the driver that made it: alive.
     assert host.call("NetworkDriver.CreateEndpoint", again)["Err"]
     run("ip", "link", "set", inner, "name", "eth7")

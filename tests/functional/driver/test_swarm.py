@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import gc, tags
+from ovn_integrate.driver import tags
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.model import Place, Pool
 from ovn_integrate.driver.networks import Networks
@@ -201,7 +201,7 @@ def test_collecting_takes_this_host_off_and_no_other(host: Host, swarm: Swarm) -
     )
     with collecting(host, Known) as collector:
         done = [(one.kind, gone) for one, gone in collector.remove(collector.find())]
-        assert done == [(gc.NETWORK, True)]
+        assert done == [(strays.NETWORK, True)]
         assert swarm.placed == {ANOTHER}
         for port in host.neutron.query("ports"):
             host.neutron.delete("ports", port["id"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import gc, links, underlay
+from ovn_integrate.driver import underlay, veth
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.owners import HOST
 from ovn_integrate.host import interfaces
@@ -77,7 +77,7 @@ def test_join_waits_for_neutron_to_say_that_the_port_is_active(
     binding.start()
     answer = driver("NetworkDriver.Join", ids(endpoint))
     binding.join()
-    assert answer["InterfaceName"]["SrcName"] == links.inner(endpoint["EndpointID"])
+    assert answer["InterfaceName"]["SrcName"] == veth.inner(endpoint["EndpointID"])
     delete(host, endpoint)
 
 
@@ -102,9 +102,9 @@ def test_what_docker_forgot_goes(host: Host, vm: Vm, nested: Lan) -> None:
     known = Known(frozenset({nested.id}), frozenset({alive["EndpointID"]}))
     with collecting(host, lambda: known) as collector:
         gone = [stray.kind for stray, _ in collector.remove(collector.find())]
-    assert gone == [gc.BRIDGE_PORT, gc.PORT]
+    assert gone == [strays.BRIDGE_PORT, strays.PORT]
     assert vm.vlan(alive)
-    assert not netlink.exists(links.outer(dead["EndpointID"]))
+    assert not netlink.exists(veth.outer(dead["EndpointID"]))
     for endpoint in (dead, alive):
         delete(host, endpoint)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ovn_integrate.driver import links
+from ovn_integrate.driver import veth
 from tests.functional.driver.bed import REMOVE, SET, VMS, Host, run
 
 BRIDGE, NIC, MAC = "breth7", "eth7", "0a:00:00:00:00:07"
@@ -36,7 +36,7 @@ class Vm:
         return profile
 
     def vlan(self, endpoint: dict[str, Any]) -> str:
-        name = links.outer(endpoint["EndpointID"])
+        name = veth.outer(endpoint["EndpointID"])
         assert self.host.ovs.ctl("port-to-br", name).strip() == BRIDGE
         return self.host.ovs.ctl("get", "Port", name, "tag").strip()
 

@@ -1,0 +1,1 @@
+"""Thousands of containers that come and go, and what the servers need for it over time."""
