@@ -18,6 +18,7 @@ LEVELS = {
     "paths": 2,
     "runner": 2,
     "netlink": 2,
+    "faultpoint": 2,
     "ovsdb": 2,
     "pump": 3,
     "servers": 3,
@@ -37,7 +38,7 @@ LEVELS = {
 IMPORTERS = {
     "ovs": {"ovsdb"},
     "psutil": {"host/interfaces.py"},
-    "pyroute2": {"netlink.py"},
+    "pyroute2": {"netlink"},
     "subprocess": {"runner.py"},
     "prometheus_client": {"ipam/metrics.py"},
     "gunicorn": {"web.py"},
