@@ -12,6 +12,8 @@ from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.errors import Conflict, Invalid
 from ovn_integrate.host.nics import admit, bridges, foresee, go, guard, persist, state
+from ovn_integrate.host.nics.files import Files
+from ovn_integrate.netlink.link import Link
 from ovn_integrate.ovsdb import Session
 
 _no_guard = click.option(
@@ -36,6 +38,7 @@ _no_guard = click.option(
 )
 @click.option(
     "--persist",
+    "kind",
     type=click.Choice(persist.KINDS),
     help="Write what has the bridge at the next boot too.",
 )
@@ -47,7 +50,7 @@ def to_bridge(
     confirm: bool,
     within: float,
     no_guard: bool,
-    persist: str | None,
+    kind: str | None,
     be_guard: bool,
     dry_run: bool,
     form: str,
@@ -67,7 +70,7 @@ def to_bridge(
     bridges.require_running()
     with app.host(bridges.TABLES) as session:
         if dry_run:
-            _foresee_in(session, nics, persist, form)
+            _foresee_in(session, nics, kind, form)
             return
         with state.locked(app.timeout) as mine:
             _refuse_busy(mine)
@@ -78,7 +81,7 @@ def to_bridge(
                     bool(kept), f"{names}: confirmed", "already confirmed", form, nics=kept
                 )
             else:
-                _put_in(session, nics, wish, persist, form)
+                _put_in(session, nics, wish, kind, form)
 
 
 @verb(name="bridge-to-nics")
@@ -118,9 +121,7 @@ def _put_in(
     for line in go.settle(session, wish):
         output.warn(line)
     links = admit.admit(session, nics)
-    wanted = persist.files(kind, links)
-    for line in foresee.warnings(links, persisted=bool(kind)):
-        output.warn(line)
+    wanted = _files(session, kind, links)
     steps = []
     for nic, what in go.put_in(session, links, wish, wanted) if links else ():
         steps.append({"nic": nic, "step": what})
@@ -143,9 +144,15 @@ def _put_in(
 
 def _foresee_in(session: Session, nics: Sequence[str], kind: str | None, form: str) -> None:
     links = admit.admit(session, nics)
-    for line in foresee.warnings(links, persisted=bool(kind)):
+    _show(foresee.going_in(session, links, _files(session, kind, links)), form)
+
+
+def _files(session: Session, kind: str | None, links: Sequence[Link]) -> dict[str, Files]:
+    """What is to be written, and what is to be known of it."""
+    wanted = persist.files(kind, links, userspace=bridges.userspace(session))
+    for line in [*foresee.warnings(links, persisted=bool(kind)), *persist.left_out(kind, links)]:
         output.warn(line)
-    _show(foresee.going_in(session, links, persist.files(kind, links)), form)
+    return wanted
 
 
 def _show(plans: Sequence[Mapping[str, Any]], form: str) -> None:

@@ -47,7 +47,8 @@ IMPORTERS = {
     "keystoneauth1": {"driver/keystone.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
     "tabulate": {"cli/output.py"},
-    "yaml": {"cli/output.py", "host/hostfile.py"},  # one writes it, the other reads it
+    # The answers are written in it, and files of the host are read and written.
+    "yaml": {"cli/output.py", "host/hostfile.py", "host/nics/persist/netplan.py"},
     "pydantic": {"driver/app.py", "driver/wire.py", "host/hostfile.py"},
 }
 

@@ -31,7 +31,7 @@ def put_back(state: State, timeout: float) -> list[str]:
     for nic in state.nics:
         _try(wrong, partial(_to_nic, nic))
         reach("back-addresses")
-        wrong += files.remove(nic.bridge)
+    _try(wrong, lambda: wrong.extend(files.remove(one.bridge for one in state.nics)))
     with Session.open(state.db, HOST, bridges.TABLES, timeout=timeout) as session:
         for nic in state.nics:
             dhcp.stop(nic.bridge)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ovn_integrate import paths
+from ovn_integrate.errors import CommandFailed
 
 Files = Mapping[Path, str | None]
 """What files shall hold; None for one that shall not be there."""
@@ -42,8 +43,27 @@ def before(bridge: str) -> dict[str, str | None]:
     return {name: known["before"] for name, known in _record(bridge).items()}
 
 
-def remove(bridge: str) -> list[str]:
-    """Have the files of a bridge as they were before; those that were left alone, and why."""
+def remove(bridges: Iterable[str]) -> list[str]:
+    """Have the files of bridges as they were before; those that were left alone, and why."""
+    waiting = list(bridges)
+    said: list[str] = []
+    while waiting:
+        # A file may have been changed for one NIC and then for another: the last goes first.
+        untouched = (one for one in waiting if _is_as_written(one))
+        bridge = next(untouched, waiting[0])
+        said += _remove(bridge)
+        waiting.remove(bridge)
+    return said
+
+
+def _is_as_written(bridge: str) -> bool:
+    return all(
+        _text(Path(name)) in (known["written"], known["before"])
+        for name, known in _record(bridge).items()
+    )
+
+
+def _remove(bridge: str) -> list[str]:
     left = []
     for name, known in _record(bridge).items():
         path = Path(name)
@@ -71,13 +91,25 @@ def _text(path: Path) -> str | None:
         return path.read_text()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise CommandFailed(str(path), error.strerror or "cannot be read") from error
 
 
 def _put(path: Path, text: str | None) -> None:
-    """In one step: a reader sees the old or the new."""
-    if text is None:
-        path.unlink(missing_ok=True)
-        return
+    """In one step: a reader sees the old or the new.
+
+    :raises CommandFailed: it cannot be written.
+    """
+    try:
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            _replace(path, text)
+    except OSError as error:
+        raise CommandFailed(str(path), error.strerror or "cannot be written") from error
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else _MODE
     new = path.with_name(f".{path.name}.ovn-integrate")

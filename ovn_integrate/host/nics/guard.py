@@ -52,7 +52,8 @@ def _settled(timeout: float, say: Callable[[str], None]) -> bool:
     """Whether there is nothing more to watch over."""
     with state.locked(0) as mine:
         if not mine:
-            return False  # the move is being done, or confirmed
+            _end_hung()
+            return False
         kept = state.load()
         if kept is None:
             return True
@@ -69,6 +70,13 @@ def _settled(timeout: float, say: Callable[[str], None]) -> bool:
             return False
         state.forget()
         return True
+
+
+def _end_hung() -> None:
+    """End whoever moves NICs for too long: for a terminal, perhaps, that has gone with them."""
+    kept = state.load()
+    if kept is not None and kept.stage == state.MOVING and kept.left <= 0:
+        servers.kill(kept.worker)
 
 
 def _reason(kept: state.State) -> str | None:

@@ -22,6 +22,7 @@ from ovn_integrate.errors import NotPermitted
 MOVING, MOVED = "moving", "moved"
 
 _POLL = 0.02
+_WORK = 60.0  # seconds, in which whoever moves is done
 
 
 @dataclass
@@ -48,12 +49,14 @@ class State:
 
     :ivar stage: ``moving``, or ``moved`` when only the confirmation is missing.
     :ivar deadline: of the monotonic clock, when all is put back without it.
+    :ivar worker: the process that does it.
     """
 
     db: str
     nics: list[Nic]
     stage: str = MOVING
-    deadline: float = 0.0
+    deadline: float = field(default_factory=lambda: time.monotonic() + _WORK)
+    worker: int = field(default_factory=os.getpid)
 
     @property
     def left(self) -> float:
