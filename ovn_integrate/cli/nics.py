@@ -68,18 +68,18 @@ def to_bridge(
         raise Invalid("nics-to-bridge", "takes NICs, or --confirm alone")
     wish = go.Wish(app.db or paths.host_remote(), None if no_guard else within, app.timeout)
     bridges.require_running()
-    with app.host(bridges.TABLES) as session:
-        if dry_run:
+    if dry_run:
+        with app.host(bridges.TABLES) as session:
             _foresee_in(session, nics, kind, form)
-            return
-        with state.locked(app.timeout) as mine:
-            _refuse_busy(mine)
+        return
+    with state.locked(app.timeout) as mine:
+        _refuse_busy(mine)
+        if not confirm:
+            for line in go.settle(wish):
+                output.warn(line)
+        with app.host(bridges.TABLES) as session:
             if confirm:
-                kept = go.confirm(session, app.timeout)
-                names = ", ".join(kept)
-                output.outcome(
-                    bool(kept), f"{names}: confirmed", "already confirmed", form, nics=kept
-                )
+                _confirm(session, app.timeout, form)
             else:
                 _put_in(session, nics, wish, kind, form)
 
@@ -96,16 +96,17 @@ def to_nics(app: App, names: Sequence[str], no_guard: bool, dry_run: bool, form:
     """
     wish = go.Wish(app.db or paths.host_remote(), None if no_guard else 0.0, app.timeout)
     bridges.require_running()
-    with app.host(bridges.TABLES) as session:
-        if dry_run:
+    if dry_run:
+        with app.host(bridges.TABLES) as session:
             chosen = go.to_put_out(session, names)
             _show(foresee.coming_out(session, chosen), form)
-            return
-        with state.locked(app.timeout) as mine:
-            _refuse_busy(mine)
-            said, undone = go.abandon(session, wish)
-            names = [name for name in names if name not in undone]
-            chosen = go.to_put_out(session, names) if names or not undone else []
+        return
+    with state.locked(app.timeout) as mine:
+        _refuse_busy(mine)
+        said, undone = go.abandon(wish)
+        with app.host(bridges.TABLES) as session:
+            left = [name for name in names if name not in undone]
+            chosen = go.to_put_out(session, left) if left or not names else []
             said += go.put_out(session, chosen, wish) if chosen else []
     for line in said:
         output.warn(line)
@@ -118,8 +119,6 @@ def to_nics(app: App, names: Sequence[str], no_guard: bool, dry_run: bool, form:
 def _put_in(
     session: Session, nics: Sequence[str], wish: go.Wish, kind: str | None, form: str
 ) -> None:
-    for line in go.settle(session, wish):
-        output.warn(line)
     links = admit.admit(session, nics)
     wanted = _files(session, kind, links)
     steps = []
@@ -140,6 +139,12 @@ def _put_in(
         confirm_within=wish.within if links else None,
         steps=steps,
     )
+
+
+def _confirm(session: Session, timeout: float, form: str) -> None:
+    kept = go.confirm(session, timeout)
+    done = f"{', '.join(kept)}: confirmed"
+    output.outcome(bool(kept), done, "already confirmed", form, nics=kept)
 
 
 def _foresee_in(session: Session, nics: Sequence[str], kind: str | None, form: str) -> None:

@@ -31,7 +31,7 @@ _TICKS = 100  # USER_HZ, in which rta_expires is
 _GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 _THERE = (errno.EEXIST,)
 
-Place = tuple[str, int]  # name and index of a link
+Place = tuple[str, int]  # name and index of a link; 0 is none any more, and rules may name it
 
 
 @dataclass
@@ -121,15 +121,16 @@ def move(traits: Traits, source: Place | None, target: Place) -> list[Order]:
     for one in _in_order(there.addresses):
         orders += _add_address(one)
     routes = sorted(there.routes, key=_route_order)
-    if source is not None:
-        here = _Renamed(traits, source)
+    here = _Renamed(traits, source) if source is not None else _Renamed(Traits("", 0), ("", 0))
+    orders += [_drop_rule(one) for one in here.rules]
+    is_there = source is not None and source[1]
+    if is_there:
         # Before the new ones: of two IPv4 routes of one prefix and metric, the first one counts.
-        gone = [_drop_route(one) for one in sorted(here.routes, key=_route_order)]
-        orders += [_drop_rule(one) for one in here.rules] + gone
+        orders += [_drop_route(one) for one in sorted(here.routes, key=_route_order)]
     orders += [_add_route(one) for one in routes]
     orders += [_add_rule(one) for one in there.rules]
     orders += [_add_neighbour(one) for one in there.neighbours]
-    if source is not None:
+    if is_there:
         orders += [_drop_neighbour(one) for one in here.neighbours]
         # The last first: an IPv4 address takes those after it of its subnet with it.
         orders += [_drop_address(one) for one in reversed(here.addresses)]

@@ -142,12 +142,16 @@ class Controlled:
     def bridges(self) -> list[str]:
         return self.host.run("ovs-vsctl", "list-br").stdout.split()
 
+    def guarded(self) -> bool:
+        """Whether a guard runs."""
+        alive = "kill -0 $(cat /run/ovn-integrate/nics-guard.pid)"
+        return self.host.run("sh", "-c", alive, check=False).returncode == 0
+
     def kill_guard(self) -> None:
         """And wait until it has ended."""
         number = self.host.read("/run/ovn-integrate/nics-guard.pid").strip()
         self.host.run("kill", "-KILL", number)
-        ended = ("sh", "-c", f"! kill -0 {number} 2>/dev/null")
-        wait_for(partial(self.host.run, *ended), 10, "the guard's death")
+        wait_for(lambda: not self.guarded(), 10, "the guard's death")
 
     def stop(self) -> None:
         for line in self.lines:

@@ -82,9 +82,20 @@ def test_the_way_back_that_is_killed_is_gone_to_its_end(
     pair: Controlled, before: str, step: str
 ) -> None:
     put_in(pair, "--no-guard")
-    die_at(pair, f"back-{step}", "bridge-to-nics")
+    die_at(pair, f"out-{step}", "bridge-to-nics")
     pair.settled()
     assert pair.look(NIC) == before
+    pair.answers()
+
+
+@pytest.mark.parametrize("step", BACK_STEPS)
+def test_a_guard_that_is_killed_too_is_no_loss(pair: Controlled, before: str, step: str) -> None:
+    point = {DIE_AT: f"guard-{step}"}
+    pair.host.cli("nics-to-bridge", NIC, "--confirm-within", "1", env=point)
+    wait_for(lambda: not pair.guarded(), 20, "the guard's death")
+    done = put_in(pair, "--no-guard")
+    assert "put back first" in done.stderr
+    assert pair.look(BRIDGE) == before
     pair.answers()
 
 
@@ -181,10 +192,10 @@ def test_without_a_switch_nothing_is_begun(pair: Controlled, before: str) -> Non
 
 def test_what_cannot_come_along_is_refused(pair: Controlled, before: str) -> None:
     host = pair.host
-    host.run("ip", "link", "add", "link", NIC, "name", "eth0.7", "type", "vlan", "id", "7")
+    host.run("ip", "link", "add", "link", NIC, "name", "above", "type", "macvlan")
     done = host.cli("nics-to-bridge", NIC, check=False)
-    host.run("ip", "link", "delete", "eth0.7")
-    assert (done.returncode, "eth0.7" in done.stderr) == (6, True)
+    host.run("ip", "link", "delete", "above")
+    assert (done.returncode, "above" in done.stderr) == (6, True)
     for name, code in (("nope", 5), ("lo", 2)):
         assert host.cli("nics-to-bridge", name, check=False).returncode == code
     host.run("ovs-vsctl", "add-br", "br-x", "--", "set", "Bridge", "br-x", "datapath_type=netdev")

@@ -19,27 +19,28 @@ from ovn_integrate.netlink.traits import Place, Traits, move
 from ovn_integrate.ovsdb import HOST, Session
 
 
-def put_back(state: State, timeout: float) -> list[str]:
+def put_back(state: State, timeout: float, who: str) -> list[str]:
     """Have all of the NICs on them again, and their bridges gone.
 
     The addresses come first, which need nobody but the kernel.
 
+    :param who: does it, for :mod:`faultpoint`.
     :returns: what was not put back, a line for each.
     :raises Error: Open vSwitch still has the bridges, or did not say that it has let them go.
     """
     wrong: list[str] = []
     for nic in state.nics:
         _try(wrong, partial(_to_nic, nic))
-        reach("back-addresses")
+        reach(f"{who}-addresses")
     _try(wrong, lambda: wrong.extend(files.remove(one.bridge for one in state.nics)))
     with Session.open(state.db, HOST, bridges.TABLES, timeout=timeout) as session:
         for nic in state.nics:
             dhcp.stop(nic.bridge)
-            reach("back-client")
+            reach(f"{who}-client")
             bridges.delete(session, nic.bridge, nic.name)
-            reach("back-bridge")
+            reach(f"{who}-bridge")
             _try(wrong, partial(_finish, nic))
-            reach("back-finished")
+            reach(f"{who}-finished")
     return wrong
 
 
@@ -50,7 +51,7 @@ def _to_nic(nic: Nic) -> None:
 
 def _finish(nic: Nic) -> None:
     """What may have gone with the bridge, and what must not be before it went."""
-    talk.tell(move(Traits.from_data(nic.traits), None, _there(nic.name)))
+    talk.tell(move(Traits.from_data(nic.traits), place(nic.bridge), _there(nic.name)))
     conf.write(nic.name, nic.conf)
     if nic.offload:
         netlink.set_checksum_offload(nic.name, on=True)
@@ -58,10 +59,9 @@ def _finish(nic: Nic) -> None:
         dhcp.start(words, nic.traits["name"], nic.name)
 
 
-def place(link: str) -> Place | None:
-    """A link, if it is there."""
-    index = netlink.index(link)
-    return None if index is None else (link, index)
+def place(link: str) -> Place:
+    """A link, with the index 0 if it is not there."""
+    return link, netlink.index(link) or 0
 
 
 def _there(link: str) -> Place:

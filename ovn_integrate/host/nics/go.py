@@ -33,7 +33,7 @@ class Wish:
     timeout: float
 
 
-def settle(session: Session, wish: Wish) -> list[str]:
+def settle(wish: Wish) -> list[str]:
     """See to a move that was left alone; what became of it, in lines. The lock must be held.
 
     :raises Conflict: one waits for its confirmation.
@@ -49,12 +49,12 @@ def settle(session: Session, wish: Wish) -> list[str]:
             f"waits {kept.left:.0f} s more for the last move's confirmation",
             CONFIRM,
         )
-    wrong = back.put_back(kept, wish.timeout)
+    wrong = back.put_back(kept, wish.timeout, "settle")
     state.forget()
     return [f"{names}: put back first, as the last move was neither finished nor confirmed", *wrong]
 
 
-def abandon(session: Session, wish: Wish) -> tuple[list[str], list[str]]:
+def abandon(wish: Wish) -> tuple[list[str], list[str]]:
     """Put back what waits for its confirmation, as that is asked for now, or was left alone.
 
     :returns: what was left to say, and the bridges that are gone. The lock must be held.
@@ -62,7 +62,7 @@ def abandon(session: Session, wish: Wish) -> tuple[list[str], list[str]]:
     kept = state.load()
     if kept is None:
         return [], []
-    wrong = back.put_back(kept, wish.timeout)
+    wrong = back.put_back(kept, wish.timeout, "settle")
     state.forget()
     return wrong, [one.bridge for one in kept.nics]
 
@@ -116,7 +116,7 @@ def confirm(session: Session, timeout: float) -> list[str]:
             )
         return []
     if kept.stage != state.MOVED:
-        back.put_back(kept, timeout)
+        back.put_back(kept, timeout, "settle")
         state.forget()
         raise Conflict("nics-to-bridge", "was killed half way; all is put back now", "run it again")
     _keep(session, kept)
@@ -134,7 +134,7 @@ def put_out(session: Session, names: Sequence[str], wish: Wish) -> list[str]:
     reach("out-recorded")
     if wish.within is not None:
         guard.start(wish.db, wish.timeout)
-    wrong = back.put_back(kept, wish.timeout)
+    wrong = back.put_back(kept, wish.timeout, "out")
     state.forget()
     return wrong
 
@@ -175,7 +175,7 @@ def _put_in(session: Session, link: Link, nic: Nic) -> Iterator[str]:
     reach("nics-bridge")
     yield f"bridge {nic.bridge} made"
     target = back.place(nic.bridge)
-    if target is None:
+    if not target[1]:
         raise CommandFailed(f"bridge {nic.bridge}", "has no link", f"see {paths.ovs_logdir()}")
     conf.write(nic.bridge, nic.conf, silent=True)
     if userspace:
@@ -243,7 +243,7 @@ def _is_virtual(name: str) -> bool:
 def _give_up(kept: State, wish: Wish, reason: BaseException) -> None:
     """Put all back; what cannot be is left to the guard, and said."""
     try:
-        wrong = back.put_back(kept, wish.timeout)
+        wrong = back.put_back(kept, wish.timeout, "giving-up")
     except Error as error:
         wrong = [str(error)]
     else:

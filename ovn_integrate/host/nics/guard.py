@@ -62,7 +62,7 @@ def _settled(timeout: float, say: Callable[[str], None]) -> bool:
             return False
         say(f"{', '.join(one.name for one in kept.nics)}: put back, as {reason}")
         try:
-            for line in put_back(kept, timeout):
+            for line in put_back(kept, timeout, "guard"):
                 say(line)
         except Error as error:
             say(str(error))
