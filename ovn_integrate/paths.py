@@ -19,6 +19,10 @@ MODULES = Path("/sys/module")
 LINKS = Path("/sys/class/net")
 SNMP = Path("/proc/net/snmp")
 SNMP6 = Path("/proc/net/snmp6")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PROCESSES = Path("/proc")
+NETWORKD_LINKS = Path("/run/systemd/netif/links")
+NETWORKMANAGER_LINKS = Path("/run/NetworkManager/devices")
 SYSTEMD_RUNNING = Path("/run/systemd/system")
 OVS_SCRIPTS = Path("/usr/share/openvswitch/scripts")
 OVN_SCRIPTS = Path("/usr/share/ovn/scripts")
@@ -109,10 +113,25 @@ def logfile(server: str) -> Path:
     return logdir() / f"{server}.log"
 
 
+def nics_state() -> Path:
+    """What NICs had before they were put into bridges, until that is confirmed."""
+    return rundir() / "nics.json"
+
+
+def etc() -> Path:
+    """Where the host's network configuration lies."""
+    return _folder("OVN_INTEGRATE_ETC", "/etc")
+
+
 def ipv4_sysctl() -> Path:
     """The kernel's parameters of IPv4 in this network namespace (ip-sysctl): where /proc/sys may
     only be read, as in Docker's managed plugins, another place of the same."""
     return _folder("OVN_INTEGRATE_IPV4_SYSCTL", "/proc/sys/net/ipv4")
+
+
+def ipv6_sysctl() -> Path:
+    """The kernel's parameters of IPv6 in this network namespace; missing where it has none."""
+    return Path("/proc/sys/net/ipv6")
 
 
 def plugin_socket() -> Path:

@@ -25,11 +25,24 @@ def pid(server: str) -> int | None:
     """The process id of a running server, or None. A stale pid file counts as not running."""
     try:
         number = int(paths.pidfile(server).read_text())
-        words = Path(f"/proc/{number}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
     # A pid file can outlive its process, and the number can be a stranger's by now.
-    return number if b"ovn_integrate" in words or b"ovn-integrate" in words else None
+    return number if _is_ours(number) else None
+
+
+def kill(number: int) -> None:
+    """End a process of this program at once, if it still is one."""
+    if _is_ours(number):
+        os.kill(number, signal.SIGKILL)
+
+
+def _is_ours(number: int) -> bool:
+    try:
+        words = Path(f"/proc/{number}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"ovn_integrate" in words or b"ovn-integrate" in words
 
 
 def start_detached(server: str, argv: list[str], ready: Callable[[], bool], timeout: float) -> None:

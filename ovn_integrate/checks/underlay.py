@@ -139,14 +139,14 @@ def _way_out(facts: Facts) -> Verdict:
     here = interfaces.addresses()
     bridges = {row.name for row in facts.host.rows("Bridge") if row.datapath_type == "netdev"}
     places = {ip: here[ip] for ip in facts.settings.encap_ips if ip in here}
-    wrong = [f"{ip} on {link}" for ip, link in places.items() if link not in bridges]
+    wrong = {f"{ip} on {link}": link for ip, link in places.items() if link not in bridges}
     if not wrong:
         return fine("the tunnels' way out is an OVS bridge")
     if not facts.others():
         return fine("no other chassis yet")
     return failed(
         f"tunnel endpoint {', '.join(wrong)} is on no bridge of the userspace datapath",
-        "put that NIC into an OVS bridge of datapath_type=netdev, and the address on that",
+        f"ovn-integrate nics-to-bridge {' '.join(dict.fromkeys(wrong.values()))}",
     )
 
 

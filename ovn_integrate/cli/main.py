@@ -40,6 +40,8 @@ VERBS = {
     "history": (f"{_CLI}.history:history", "List the changes of this host's settings."),
     "undo": (f"{_CLI}.history:undo", "Have the settings as they were before a change."),
     "create-integration-bridge": (f"{_CLI}.bridge:create", "Make br-int, or set it right."),
+    "nics-to-bridge": (f"{_CLI}.nics:to_bridge", "Put NICs with all they have into bridges."),
+    "bridge-to-nics": (f"{_CLI}.nics:to_nics", "Put all back on the NICs."),
     "controller": (f"{_CLI}.controller:controller", "Start, stop or ask after ovn-controller."),
     "central": (f"{_CLI}.central:central", "Start, stop or ask after OVN's databases here."),
     "chassis": (f"{_CLI}.chassis:chassis", "List chassis, or remove one that is gone."),

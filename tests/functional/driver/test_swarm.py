@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import tags
+from ovn_integrate.driver import strays, tags
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.model import Place, Pool
 from ovn_integrate.driver.networks import Networks

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import underlay, veth
+from ovn_integrate.driver import strays, underlay, veth
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.owners import HOST
 from ovn_integrate.host import interfaces

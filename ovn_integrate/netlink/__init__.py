@@ -1,6 +1,7 @@
 """Making and deleting links by netlink (rtnetlink(7), netdevice(7)): no forks.
 
-The only user of pyroute2, which is imported by the calls that need it: its import takes 90 ms.
+The only user of pyroute2, which is imported by the calls that need it: its import takes 90 ms. The
+modules below take all that a link has to another one, byte by byte, for which they need none.
 """
 
 from __future__ import annotations
@@ -196,7 +197,16 @@ def checksum_offload_off(name: str) -> None:
     :raises CommandFailed: there is no such link, or it cannot.
     :raises NotPermitted: root is needed.
     """
-    _ethtool(name, _ETHTOOL_STXCSUM)
+    set_checksum_offload(name, on=False)
+
+
+def set_checksum_offload(name: str, *, on: bool) -> None:
+    """Have a link's checksums filled in after it was given its packets, or before.
+
+    :raises CommandFailed: there is no such link, or it cannot.
+    :raises NotPermitted: root is needed.
+    """
+    _ethtool(name, _ETHTOOL_STXCSUM, int(on))
 
 
 def checksum_offload(name: str) -> bool:
@@ -207,9 +217,9 @@ def checksum_offload(name: str) -> bool:
     return bool(_ethtool(name, _ETHTOOL_GTXCSUM))
 
 
-def _ethtool(name: str, command: int) -> int:
+def _ethtool(name: str, command: int, wanted: int = 0) -> int:
     # The ioctl takes one call and no module; ethtool over generic netlink needs several of both.
-    value = array.array("I", [command, 0])
+    value = array.array("I", [command, wanted])
     request = struct.pack("16sP8x", name.encode(), value.buffer_info()[0])
     with _control() as control, _named(f"checksum offload of {name}"):
         fcntl.ioctl(control, _SIOCETHTOOL, request)
