@@ -90,11 +90,12 @@ class Central:
             assert process.wait(30) == 0
 
 
-@pytest.fixture
-def central(tmp_path: Path) -> Iterator[Central]:
+@pytest.fixture(scope="module")
+def central(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Central]:
+    folder = tmp_path_factory.mktemp("central")
     with own_network():
-        made = Central(tmp_path)
-        with made.serving(tmp_path):
+        made = Central(folder)
+        with made.serving(folder):
             yield made
 
 
