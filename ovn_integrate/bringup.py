@@ -281,6 +281,9 @@ def _ipam_server(wish: Wish) -> Step:
 
     def start() -> None:
         options = secure.ipam_options() if wish.tls else ["--insecure"] * wish.insecure
+        if wish.tls:
+            # One that is there does not serve by TLS.
+            servers.stop("ipam", wish.timeout)
         argv = ["ipam", "start", "--listen", bind, *options]
         servers.start_detached("ipam", argv, answers, max(wish.timeout, _SERVER_PATIENCE))
 

@@ -9,7 +9,7 @@ import click
 from ovn_integrate import bringup, paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
-from ovn_integrate.errors import Unhealthy
+from ovn_integrate.errors import NotConfigured, Unhealthy
 from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import central as daemon
 from ovn_integrate.host.settings import parse_addresses
@@ -120,7 +120,7 @@ def run(app: App, listen: str, access_log: str, tls: bool, insecure: bool, form:
 @click.option(
     "--address",
     "address",
-    metavar="ADDRESS[:PORT][,...]",
+    metavar="ADDRESS[,...]",
     help="Where HOST reaches the central host.  [default: where Southbound listens]",
 )
 def token(app: App, host: str, expires: float, address: str | None, form: str) -> None:
@@ -130,7 +130,10 @@ def token(app: App, host: str, expires: float, address: str | None, form: str) -
     which only the hash is kept here. Each central host knows its own tokens only.
     """
     authority = Authority(paths.pki()).require()
-    where = address.split(",") if address is not None else _reached()
+    where = parse_addresses(address) if address is not None else _reached()
+    if address is None and daemon.running() and not _listening():
+        hint = "ovn-integrate central start --tls --listen ADDRESS"
+        raise NotConfigured("OVN central", "listens for this host only", hint)
     made = tokens.offer(authority, host, where, expires * 60)
     if not output.data({"token": made.encode(), "host": host, "expires": made.expires}, form):
         click.echo(made.encode())
@@ -148,9 +151,13 @@ def _start_secure(app: App, listen: str | None) -> bool:
 
 def _reached() -> list[str]:
     """Where central is reached by TLS; where it listens nowhere yet, this host's own address."""
-    known = daemon.listen_hosts() if daemon.running() else []
-    named = [one for one in known if one not in daemon.ANY]
+    named = [one for one in _listening() if one not in daemon.ANY]
     return named or [host_addresses.default()]
+
+
+def _listening() -> list[str]:
+    """Where central listens by TLS for others than this host."""
+    return host_addresses.beyond(daemon.listen_hosts()) if daemon.running() else []
 
 
 def _places(listeners: list[str]) -> str:

@@ -36,13 +36,17 @@ def refuse_open(what: str, wanted: Iterable[str], hint: str) -> None:
     :param hint: what serves it with credentials.
     :raises Invalid: one of them is not of ``lo``.
     """
-    for address in wanted:
-        if not ipaddress.ip_address(address).is_loopback:
-            raise Invalid(
-                f"{what} on {address}",
-                "would let anybody who reaches it change the network",
-                f"{hint}; or --insecure, where everybody on that network is trusted",
-            )
+    for address in beyond(wanted):
+        raise Invalid(
+            f"{what} on {address}",
+            "would let anybody who reaches it change the network",
+            f"{hint}; or --insecure, where everybody on that network is trusted",
+        )
+
+
+def beyond(wanted: Iterable[str]) -> list[str]:
+    """Those of some addresses at which others than this host reach it."""
+    return [one for one in wanted if not ipaddress.ip_address(one).is_loopback]
 
 
 def default() -> str:

@@ -26,7 +26,7 @@ _NEW = "ovn-integrate central token HOST, on the central host, makes a new one"
 
 @dataclass(frozen=True)
 class Token:
-    """:ivar addresses: of the IPAM servers and databases; ``ADDRESS`` or ``ADDRESS:PORT``.
+    """:ivar addresses: of the IPAM servers and databases, at their usual ports.
     :ivar fingerprint: SHA-256 of the certificate by which to trust them.
     :ivar host: the name of the host that it is for.
     :ivar expires: seconds since the epoch.

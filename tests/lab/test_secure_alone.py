@@ -60,8 +60,13 @@ def test_what_was_open_is_closed_by_tls(host: Host) -> None:
     assert "--insecure" in refused.stderr
     host.cli("central", "start", "--listen", host.address, "--insecure")
     assert listeners(host) == [f"ptcp:{port}:{host.address}" for port in (6641, 6642)]
+    open_one = ("--listen", f"{host.address}:9696", "--insecure")
+    host.cli("ipam", "start", "--detach", *open_one)
     host.cli("--timeout", "20", "central", "start", "--tls", "--listen", host.address)
     assert listeners(host) == [f"pssl:{port}:{host.address}" for port in (6641, 6642)]
+    served = host.run("ss", "-Hltnp", "sport", "=", ":9696").stdout
+    assert len(served.splitlines()) == 1
+    host.cli("central", "token", "another")
     # The databases remember it.
     host.cli("central", "stop")
     assert not changed(host, "central", "stop")
