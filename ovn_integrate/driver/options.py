@@ -240,7 +240,10 @@ def _dns(generic: dict[str, Any]) -> Address4or6 | None:
     if DNS not in generic:
         return None
     try:
-        return ipaddress.ip_address(str(generic[DNS]))
+        address = ipaddress.ip_address(str(generic[DNS]))
+        if "%" in str(address):
+            raise ValueError("a scope, which may be any text")
+        return address
     except ValueError:
         raise Invalid(f"option {DNS}={generic[DNS]}", "is no IP address") from None
 

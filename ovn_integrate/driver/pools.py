@@ -59,6 +59,8 @@ class PoolId:
     def parse(cls, text: str) -> PoolId:
         """:raises Invalid: it is none of ours."""
         try:
+            if "%" in text:
+                raise ValueError("a scope, which may be any text")
             cidr, part, subnet_id = text.split(",")
             return cls(ip_network(cidr), ip_network(part) if part else None, subnet_id or None)
         except ValueError:

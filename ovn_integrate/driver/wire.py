@@ -33,9 +33,17 @@ def _or_empty_list(value: Any) -> Any:
 
 
 def _or_none(value: Any) -> Any:
-    return None if value == "" else value
+    return None if value == "" else _unscoped(value)
 
 
+def _unscoped(value: Any) -> Any:
+    """An IPv6 scope id (RFC 4007) may be any text to ``ipaddress``, and Docker gives none."""
+    if isinstance(value, str) and "%" in value:
+        raise ValueError("an address with a scope")
+    return value
+
+
+Interface4or6 = Annotated[IPvAnyInterface, BeforeValidator(_unscoped)]
 Map = Annotated[dict[str, Any], BeforeValidator(_or_empty_map)]
 Cidr = Annotated[IPvAnyInterface | None, BeforeValidator(_or_none)]
 Address = Annotated[IPvAnyAddress | None, BeforeValidator(_or_none)]
@@ -60,7 +68,7 @@ class IPAMData(Body):
     address_space: str = Field("", alias="AddressSpace")
     pool: Pool = Field(None, alias="Pool")
     gateway: Cidr = Field(None, alias="Gateway")
-    aux_addresses: Annotated[dict[str, IPvAnyInterface], BeforeValidator(_or_empty_map)] = Field(
+    aux_addresses: Annotated[dict[str, Interface4or6], BeforeValidator(_or_empty_map)] = Field(
         {}, alias="AuxAddresses"
     )
 
@@ -129,4 +137,4 @@ class RequestAddress(PoolBody):
 
 
 class ReleaseAddress(PoolBody):
-    address: IPvAnyAddress = Field(alias="Address")
+    address: Annotated[IPvAnyAddress, BeforeValidator(_unscoped)] = Field(alias="Address")

@@ -44,6 +44,15 @@ def storable(text: str) -> bool:
         return False
 
 
+def unscoped(value: Any) -> str:
+    """A text that may be an address, for ``ipaddress``; empty for what is none at all.
+
+    That takes any text behind a ``%`` for an IPv6 scope id (RFC 4007) and gives it back, whereas
+    what an address is put into here are rows, among them the expressions of ACLs.
+    """
+    return value if isinstance(value, str) and "%" not in value else ""
+
+
 def text(longest: int) -> Convert:
     """A string of at most that many characters."""
 
@@ -142,7 +151,7 @@ def mac_asked(name: str, value: Any) -> Any:
 def address(name: str, value: Any) -> Address:
     try:
         # A number would be taken for an address too.
-        return ipaddress.ip_address(value if isinstance(value, str) else "")
+        return ipaddress.ip_address(unscoped(value))
     except ValueError:
         raise invalid(name, f"'{value}' is not a valid IP address.") from None
 
@@ -224,7 +233,7 @@ def host_routes(name: str, value: Any) -> list[Route]:
     for entry in _entries(name, value, known, known):
         destination = entry.get("destination")
         try:
-            cidr = ipaddress.ip_network(str(destination))
+            cidr = ipaddress.ip_network(unscoped(destination))
         except ValueError:
             raise invalid(name, f"'{destination}' is not a valid CIDR.") from None
         routes.append(Route(str(cidr), str(address(name, entry.get("nexthop")))))
@@ -252,7 +261,7 @@ def _pair(entry: Any) -> tuple[str, str | None]:
         raise HTTPBadRequest(reason=f"Unrecognized attribute(s) '{', '.join(sorted(more))}'")
     block, other = entry["ip_address"], entry.get("mac_address")
     try:
-        ipaddress.ip_interface(block if isinstance(block, str) else "")
+        ipaddress.ip_interface(unscoped(block))
     except ValueError:
         raise HTTPBadRequest(reason=f"'{block}' is not a valid IP address") from None
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from ovn_integrate.ipam.convert import unscoped
 from ovn_integrate.ipam.faults import (
     InvalidCIDR,
     SecurityGroupInvalidPortValue,
@@ -63,6 +64,6 @@ def prefix(name: str, value: Any) -> str | None:
     if not value:
         return None
     try:
-        return str(ipaddress.ip_network(value if isinstance(value, str) else "", strict=False))
+        return str(ipaddress.ip_network(unscoped(value), strict=False))
     except ValueError:
         raise InvalidCIDR(cidr=value) from None

@@ -38,7 +38,7 @@ def prefixes(attribute: str, value: Any) -> list[Cidr]:
     found: list[Cidr] = []
     for one in value:
         try:
-            found.append(ipaddress.ip_network(one if isinstance(one, str) else "", strict=False))
+            found.append(ipaddress.ip_network(convert.unscoped(one), strict=False))
         except ValueError:
             raise invalid(attribute, f"'{one}' is not a valid IP subnet.") from None
     twice = [str(one) for one, times in Counter(found).items() if times > 1]

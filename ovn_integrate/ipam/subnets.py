@@ -117,7 +117,7 @@ def _cidr(text: str | None, version: int, required: bool) -> Cidr | None:
         )
     try:
         # Host bits are masked, not refused.
-        cidr = ipaddress.ip_network(text, strict=False)
+        cidr = ipaddress.ip_network("" if "%" in text else text, strict=False)
     except ValueError:
         raise InvalidInput(reason=f"{text} is not in a CIDR format") from None
     if cidr.version != version:

@@ -55,7 +55,7 @@ def decode(text: str) -> Token:
             host=str(said["host"]),
             expires=int(said["expires"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise Invalid("join token", "is none", _NEW) from None
     if not token.addresses:
         raise Invalid("join token", "names no central host", _NEW)

@@ -60,6 +60,8 @@ class Connection:
         """Whether it waits for its client; else a thread has it."""
         self.ending = False
         """Whether it ends once its client has the answer."""
+        self.malformed = False
+        """Whether the request that was taken has a body that is none."""
         self.answered = 0
 
     @property
@@ -100,7 +102,7 @@ class Connection:
         assert length is not None
         data = bytes(self._buffer[:length])
         del self._buffer[:length]
-        self.ending = self._frame.cut
+        self.ending, self.malformed = self._frame.cut, self._frame.malformed
         self._frame = Frame(self._buffer)
         self.answered += 1
         return data

@@ -34,6 +34,8 @@ class Frame:
         self._chunk = 0
         self.cut = False
         """Whether the request goes on after what :meth:`length` gave: too large, or malformed."""
+        self.malformed = False
+        """Whether that is because what comes are no chunks (RFC 9112, section 7.1)."""
         self.expects = False
         """Whether its client waits for ``100 Continue`` before it sends the body."""
 
@@ -69,7 +71,8 @@ class Frame:
             if line is None:
                 missing = len(self._buffer) - self._chunk < _LONGEST_CHUNK_LINE
                 whole = self._buffer.find(b"\r\n", self._chunk) >= 0
-                return None if missing and not whole else self._all()
+                self.malformed = not missing or whole
+                return self._all() if self.malformed else None
             size = int(line[1], 16)
             if size == 0:
                 # What may stand before the empty line is a trailer.

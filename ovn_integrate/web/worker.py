@@ -19,7 +19,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
+from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, NoMoreData
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import create
 from gunicorn.workers.base import Worker as Base
@@ -187,6 +187,9 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
         request = response = None
         try:
             request = next(RequestParser(self.cfg, [connection.take()], connection.client))
+            if connection.malformed:
+                # To the application it would be a bug of whoever reads the body.
+                raise InvalidHeader("Transfer-Encoding: the body has no chunks")
             # It was told already, or is refused.
             request._expected_100_continue = False
             response, environ = create(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate import servers
+from tests.certificates import Authority
 from tests.functional.daemons import OvsdbServer
 from tests.lab import wait_for
 
@@ -30,6 +32,7 @@ from .stats import spread
 
 FLOOR = "floor"
 OURS = "ovn-integrate"
+SECURE = "… by TLS"
 NEUTRON = "Neutron"
 FEW, FULL, HUGE = 100, 20_000, 100_000
 
@@ -62,11 +65,14 @@ class Server:
 
     def __init__(self, northbound: str) -> None:
         self._northbound = northbound
+        self.tls: tuple[list[str], ssl.SSLContext] | None = None
+        """The options that have it serve TLS, and what a client needs; None for none."""
 
     def start(self) -> float:
         """How long that takes, until it answers a list."""
         program = [sys.executable, "-m", "ovn_integrate"]
         words = ["ipam", "start", "--detach", "--listen", _ADDRESS, "--nb", self._northbound]
+        words += self.tls[0] if self.tls else []
         began = time.monotonic()
         subprocess.run([*program, *words], check=True, stdout=subprocess.DEVNULL)
         wait_for(self._answers, _START, "the IPAM server")
@@ -95,7 +101,8 @@ class Server:
         return Path("/proc", children.split()[0])
 
     def _answers(self) -> bool:
-        return servers.ask(_ADDRESS, "GET", "/v2.0/ports?limit=1") == 200
+        context = self.tls[1] if self.tls else None
+        return servers.ask(_ADDRESS, "GET", "/v2.0/ports?limit=1", context=context) == 200
 
 
 class Bench:
@@ -103,6 +110,7 @@ class Bench:
 
     def __init__(self, folder: Path, rounds: int) -> None:
         self._rounds = rounds
+        self._folder = folder
         self.figures: Figures = {}
         self._databases = [_northbound(folder / name) for name in (OURS, FLOOR)]
         self._ours, self._raw = (Connection(one.remote[5:]) for one in self._databases)
@@ -121,6 +129,7 @@ class Bench:
             self._fill(FLOOR, self._raw, size)
             self._restart(size)
             self._posts(size)
+            self._secure(size)
         self._bulk()
         self._pages()
         self._fill(OURS, self._ours, HUGE)
@@ -168,6 +177,27 @@ class Bench:
             self._ports[who] += 10 + self._rounds * _POSTS * (1 + MANY)
         self._note(CPU.format(size), OURS, 1000 * used / len(taken[OURS]))
 
+    def _secure(self, size: int) -> None:
+        """The same by TLS, with a client certificate."""
+        self._server.stop()
+        self._server.tls = _credentials(self._folder / f"tls-{size}")
+        self._server.start()
+        context = self._server.tls[1]
+        make = self._network.maker(context)
+        one_at_a_time(make, 10)
+        one = spread(one_at_a_time(make, self._rounds * _POSTS))
+        rates = [
+            rate(lambda: self._network.maker(context), MANY * _POSTS, MANY)
+            for _ in range(self._rounds)
+        ]
+        self._note(P50.format(size), SECURE, one.p50)
+        self._note(P95.format(size), SECURE, one.p95)
+        self._note(RATE.format(size), SECURE, statistics.median(rates))
+        self._ports[OURS] += 10 + self._rounds * _POSTS * (1 + MANY)
+        self._server.stop()
+        self._server.tls = None
+        self._server.start()
+
     def _inserter(self) -> Maker:
         northbound = Connection(self._databases[1].remote[5:])
         return lambda: self._crowd.add(northbound)
@@ -196,6 +226,15 @@ class Bench:
         self._note(PAGES, OURS, statistics.median(total))
         self._note(GROWTH, OURS, self._server.memory - began)
         api.close()
+
+
+def _credentials(folder: Path) -> tuple[list[str], ssl.SSLContext]:
+    authority = Authority(folder)
+    server, client = authority.issue("server", "central"), authority.issue("chassis-1")
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    context.load_cert_chain(client.certificate, client.private_key)
+    options = ["--certificate", server.certificate, "--private-key", server.private_key]
+    return [*map(str, options), "--ca-certificate", str(server.ca)], context
 
 
 def _walk(api: Api) -> list[float]:
@@ -264,6 +303,12 @@ def goals(figures: Figures) -> list[Goal]:
         Goal(f"IPAM, {one.what}", value, one.bound, one.least)
         for one in _BOUNDS
         if (value := known.get(one.what)) is not None
+    ]
+    secure = {what: by_name.get(SECURE) for what, by_name in figures.items()}
+    found += [
+        Goal(f"IPAM by TLS, {one.what}", value, one.bound, one.least)
+        for one in _BOUNDS
+        if (value := secure.get(one.what)) is not None
     ]
     full, few = known.get(P50.format(FULL)), known.get(P50.format(FEW))
     if full and few:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -25,10 +26,12 @@ class Api:
     """One connection to a server, kept open where the server does; for one thread at a time.
 
     :param address: HOST:PORT.
+    :param context: for a server that speaks TLS.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, context: ssl.SSLContext | None = None) -> None:
         self._address = address
+        self._context = context
         self._socket: socket.socket | None = None
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -67,6 +70,8 @@ class Api:
             host, _, port = self._address.rpartition(":")
             self._socket = socket.create_connection((host, int(port)), _TIMEOUT)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._context is not None:
+                self._socket = self._context.wrap_socket(self._socket, server_hostname=host)
         return self._socket
 
     def _head(self, connection: socket.socket) -> tuple[list[bytes], bytes]:
@@ -95,9 +100,9 @@ class Network:
         subnet = {"network_id": self.id, "ip_version": 4, "cidr": cidr}
         self.api.call("POST", "/v2.0/subnets", {"subnet": subnet})
 
-    def maker(self) -> Maker:
+    def maker(self, context: ssl.SSLContext | None = None) -> Maker:
         """Of a connection of its own."""
-        api, body = Api(self._address), {"port": {"network_id": self.id}}
+        api, body = Api(self._address, context), {"port": {"network_id": self.id}}
         return lambda: api.call("POST", "/v2.0/ports", body)
 
     def make_many(self, count: int) -> None:
