@@ -3,7 +3,7 @@ logical network of their own, and what goes from one to the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv4Network
@@ -18,7 +18,7 @@ from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.owners import TESTED, TESTER
 from ovn_integrate.errors import Invalid, NotFound
-from ovn_integrate.host import mtu, settings
+from ovn_integrate.host import controller, mtu, settings
 from ovn_integrate.ovsdb import SB, Row, Session
 
 T = TypeVar("T")
@@ -86,8 +86,8 @@ def peer(facts: Facts, to: str | None) -> tuple[Chassis, Chassis]:
     return mine[0], found[0]
 
 
-def run(facts: Facts, client: Client, here: Chassis, there: Chassis) -> Iterator[Step]:
-    """Test; all that it makes is gone when it ends, also by an exception at a ``yield``."""
+def run(facts: Facts, client: Client, here: Chassis, there: Chassis) -> Generator[Step, None, None]:
+    """Test; all that it makes is gone when it ends or is closed."""
     with ExitStack() as undo:
         links = Links(facts.remote, facts.timeout)
         undo.callback(links.close)
@@ -271,8 +271,7 @@ class _Test:
         if found == target:
             return Step("names", True, f"OVN's DNS answers: {name} is {found}")
         said = f"OVN's DNS says that {name} is {found}" if found else f"no answer for {name}"
-        reason = "see /var/log/ovn/ovn-controller.log for pinctrl"
-        return Step("names", False, said, (reason,))
+        return Step("names", False, said, (f"see {controller.log()} for pinctrl",))
 
     def _causes(self) -> tuple[str, ...]:
         """What `doctor` finds here that could be it."""

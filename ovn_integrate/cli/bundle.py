@@ -54,9 +54,7 @@ def bundle(app: App, file: Path | None, form: str) -> None:
     answer = {"file": str(path), "bytes": size, "items": len(done), "failures": failures}
     if not output.data({**answer, **about}, form):
         said = f"; {failures} could not be had, manifest.json in it says why" if failures else ""
-        click.echo(
-            f"{path}: {len(done)} items{said}, {size / 1e6:.1f} MB; no secrets are known in it"
-        )
+        click.echo(f"{path}: {len(done)} items, {size / 1e6:.1f} MB{said}")
 
 
 def _progress(done: int, of: int, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,10 +44,12 @@ def test(app: App, to: str | None, answer: bool, form: str) -> None:
     try:
         here, there = between.peer(facts, to)
         steps = []
-        for step in between.run(facts, app.neutron(), here, there):
-            steps.append(step)
-            if form == "table":
-                _say(step)
+        # Closed at once whatever ends the loop, as that takes away what was made.
+        with closing(between.run(facts, app.neutron(), here, there)) as found:
+            for step in found:
+                steps.append(step)
+                if form == "table":
+                    _say(step)
     finally:
         facts.close()
     bad = [step.name for step in steps if not step.ok]

@@ -114,3 +114,20 @@ def resources(path: Cluster) -> dict[str, list[str]]:
     with network_of(path.central):
         client = Client([f"http://{path.central.address}:9696"])
         return {kind: sorted(one.get("name", "") for one in client.query(kind)) for kind in kinds}
+
+
+def test_what_looks_for_faults_knows_a_neutron(path: Cluster) -> None:
+    """`test`, and `trace` of what its security groups let pass and not."""
+    here, there = path.hosts
+    done = here.cli("--timeout", "20", "test", "--to", there.name, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✓ names" in done.stdout
+    here.cli("network", "create", "foo", "--subnet", "192.168.1.0/24")
+    create(here, "-o", "ovn.network=foo", "-o", "ovn.icc=false")
+    for name in ("one", "two"):
+        run_container(here, name, "foo")
+    done = here.cli("trace", "one", "two:80", check=False)
+    assert (done.returncode, "by the policy of network foo" in done.stdout) == (10, True)
+    here.docker("rm", "-f", "one", "two")
+    here.docker("network", "rm", "foo")
+    here.cli("network", "delete", "foo")
