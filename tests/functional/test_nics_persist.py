@@ -14,9 +14,19 @@ import yaml
 from ovn_integrate.host.nics import files, persist
 from ovn_integrate.netlink.link import all_links
 from tests.functional.namespaces import own_network
+from tests.lab.waiting import wait_for
 
 NIC, BRIDGE = "eth0", "breth0"
 MAC = "02:00:00:00:00:05"
+_NETWORKD = "/lib/systemd/systemd-networkd"
+# By itself: without a bus, and with a /sys that says that no udev is to be waited for.
+_RUN_NETWORKD = f"""set -e
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/network
+mount -t sysfs -o ro sysfs /sys
+cp -p "$1"/*.network /run/systemd/network
+SYSTEMD_LOG_TARGET=console exec {_NETWORKD}
+"""
 _LINK = f"""set -e
 ip link add {NIC} address {MAC} type veth peer name other
 ip link set other up
@@ -184,6 +194,36 @@ def test_networkd_gets_one_file_for_each(etc: Path) -> None:
     assert "[Route]\nDestination=10.0.0.0/8\nGateway=192.0.2.2\nTable=77" in bridge
     assert "[Neighbor]\nAddress=192.0.2.77" in bridge
     assert "MTUBytes=1400" in bridge
+
+
+def test_networkd_configures_the_bridge_at_boot_and_leaves_the_nic_bare(etc: Path) -> None:
+    if not Path(_NETWORKD).exists():
+        pytest.fail(f"needs {_NETWORKD}")
+    write("networkd")
+    # As at boot; and a link in Open vSwitch's place: networkd is to configure it, not to make it.
+    run("ip", "address", "flush", "dev", NIC)
+    run("sh", "-c", f"ip link add {BRIDGE} type veth peer name far; ip link set far up")
+    log = etc.parent / "log"
+    words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _RUN_NETWORKD]
+    with log.open("w") as output:
+        daemon = subprocess.Popen([*words, "sh", str(etc / "systemd/network")], stderr=output)
+    try:
+        wanted = {"192.0.2.5/24", "198.51.100.9/28", "2001:db8::5/64"}
+        wait_for(lambda: wanted <= addresses(BRIDGE) and not addresses(NIC), 20, "networkd")
+        wait_for(lambda: "metric 100" in run("ip", "route", "show", "default"), 20, "a route")
+        assert f"via 192.0.2.2 dev {BRIDGE}" in run("ip", "route", "show", "table", "77")
+        assert "192.0.2.77" in run("ip", "neighbour", "show", "dev", BRIDGE, "nud", "permanent")
+    finally:
+        daemon.terminate()
+        daemon.wait(20)
+    said = log.read_text()
+    assert "Unknown" not in said, said
+    assert "ignoring" not in said.replace("Failed to read $container of PID 1, ignoring", "")
+
+
+def addresses(link: str) -> set[str]:
+    shown = json.loads(run("ip", "-json", "address", "show", "dev", link))
+    return {f"{one['local']}/{one['prefixlen']}" for one in shown[0]["addr_info"]}
 
 
 @pytest.mark.parametrize("kind", persist.KINDS)

@@ -179,6 +179,27 @@ def test_a_dry_run_shows_all_and_changes_nothing(pair: Controlled, before: str) 
     assert pair.bridges() == []
 
 
+def test_several_nics_have_a_bridge_each(pair: Controlled, before: str) -> None:
+    host = pair.host
+    host.run("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "a-name-too-long")
+    try:
+        host.run("ip", "link", "set", "a-name-too-long", "up")
+        host.run("ip", "address", "add", "203.0.113.200/28", "dev", "eth1")
+        host.run("ip", "link", "set", "eth1", "up", "mtu", "1400")
+        done = host.cli("nics-to-bridge", "eth1", "a-name-too-long", check=False)
+        assert (done.returncode, "more than 15 characters" in done.stderr) == (2, True)
+        host.cli("nics-to-bridge", NIC, "eth1", "--no-guard")
+        assert sorted(pair.bridges()) == ["breth0", "breth1"]
+        shown = json.loads(host.run("ip", "-json", "address", "show", "dev", "breth1").stdout)[0]
+        assert (shown["mtu"], shown["addr_info"][0]["local"]) == (1400, "203.0.113.200")
+        host.cli("bridge-to-nics", "breth1", "--no-guard")
+        assert pair.bridges() == ["breth0"]
+        assert pair.look(BRIDGE) == before
+    finally:
+        host.cli("bridge-to-nics", "--no-guard")
+        host.run("ip", "link", "delete", "eth1")
+
+
 def test_without_a_switch_nothing_is_begun(pair: Controlled, before: str) -> None:
     pair.host.run("ovs-appctl", "-t", "ovs-vswitchd", "exit")
     running = ("ovs-appctl", "-t", "ovs-vswitchd", "version")

@@ -1,4 +1,7 @@
-"""A NIC whose address comes by DHCP, and whose IPv6 by a router: both go on by its bridge."""
+"""A NIC whose address comes by DHCP and IPv6 from a router: both go on by way of its bridge.
+
+On the machine's own programs, as the DHCP server and client are no part of the suites.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ CLIENT = (
 
 
 @pytest.fixture(scope="module")
-def server(lab: Lab) -> Iterator[Host]:
+def server(own_lab: Lab) -> Iterator[Host]:
     """DHCP and router advertisements for whoever asks."""
-    host = lab.add_host("nics-server")
+    host = own_lab.add_host("nics-server")
     host.run("ip", "address", "add", f"{SERVER}/24", "dev", NIC)
     host.run("ip", "address", "add", "2001:db8:66::1/64", "dev", NIC, "nodad")
     host.run("mkdir", "-p", "/var/lib/misc")
@@ -39,9 +42,9 @@ def server(lab: Lab) -> Iterator[Host]:
 
 
 @pytest.fixture
-def host(lab: Lab, server: Host) -> Iterator[Host]:
+def host(own_lab: Lab, server: Host) -> Iterator[Host]:
     """With nothing but what DHCP and the router give it."""
-    host = lab.add_host("nics-client")
+    host = own_lab.add_host("nics-client")
     host.run("ip", "address", "flush", "dev", NIC, "scope", "global")
     host.run("sysctl", "-qw", f"net.ipv6.conf.{NIC}.accept_ra=2")
     host.start_ovs()
@@ -123,7 +126,7 @@ def test_killed_between_the_clients_the_first_is_started_again(host: Host, step:
 
 
 def test_a_client_of_another_program_is_not_taken_from_it(host: Host) -> None:
-    host.run("pkill", "-x", "dhclient")
+    host.run("kill", host.read(f"/run/dhclient.{NIC}.pid").strip())
     wait_for(lambda: not clients(host), 10, "the client's end")
     child = host.popen("dhclient", "-d", "-4", NIC)
     wait_for(lambda: clients(host), 10, "a client")

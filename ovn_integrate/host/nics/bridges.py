@@ -88,6 +88,8 @@ def create(
     def change(draft: Change) -> None:
         row = draft.find("Bridge", name=name) or _insert(draft, name, mtu)
         draft.set(row, fail_mode="standalone", datapath_type=datapath)
+        for own in (one for port in row.ports if port.name == name for one in port.interfaces):
+            draft.set(own, mtu_request=mtu)
         draft.set_keys(row, "other_config", {"hwaddr": mac})
         draft.set_keys(row, "external_ids", {"bridge-id": name, NIC_KEY: nic})
         draft.set_keys(row, "external_ids", {_OFFLOAD_KEY: "true" if offload else None})

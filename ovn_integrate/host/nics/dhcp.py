@@ -80,7 +80,7 @@ def start(words: list[str], old: str, new: str) -> None:
         one.words[0] == words[0] and _family(one.words) == _family(words) for one in clients(new)
     ):
         return
-    argv = words if old == new else _renamed(words, old, new)
+    argv = words if old == new else renamed(words, old, new)
     if _name(words) == _DHCLIENT:
         if old != new:
             _copy_leases(_option(words, "-lf"), _option(argv, "-lf"), old, new)
@@ -115,7 +115,7 @@ def _family(words: list[str]) -> bool:
     return "-6" in words
 
 
-def _renamed(words: list[str], old: str, new: str) -> list[str]:
+def renamed(words: list[str], old: str, new: str) -> list[str]:
     """The command for another link; its files are others, so that both can be there."""
     part = re.compile(rf"(?<![0-9A-Za-z]){re.escape(old)}(?![0-9A-Za-z])")
     argv = [part.sub(new, word) for word in words]

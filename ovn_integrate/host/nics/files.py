@@ -19,6 +19,7 @@ Files = Mapping[Path, str | None]
 
 _FOLDER = "ovn-integrate"
 _MODE = 0o600  # keyfiles must be so, and netplan wants it
+_READ_BY_OTHERS = (".network",)  # networkd is not root
 
 
 def write(bridge: str, wanted: Files) -> None:
@@ -111,10 +112,12 @@ def _put(path: Path, text: str | None) -> None:
 
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else _MODE
+    fresh = 0o644 if path.suffix in _READ_BY_OTHERS else _MODE
+    mode = path.stat().st_mode & 0o777 if path.exists() else fresh
     new = path.with_name(f".{path.name}.ovn-integrate")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, mode)  # whatever the umask
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

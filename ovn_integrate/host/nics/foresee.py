@@ -44,7 +44,8 @@ def warnings(links: Sequence[Link], *, persisted: bool) -> list[str]:
             )
     if links and not persisted:
         found.append(
-            "until the next boot only: then the addresses are to be the bridge's by --persist, "
+            "until the next boot only: then the addresses are to be the bridge's by "
+            f"--persist {admit.persistence() or 'KIND'}, "
             "or Open vSwitch started with --delete-transient-ports"
         )
     return found
