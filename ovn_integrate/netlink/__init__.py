@@ -1,7 +1,8 @@
 """Making and deleting links by netlink (rtnetlink(7), netdevice(7)): no forks.
 
 The only user of pyroute2, which is imported by the calls that need it: its import takes 90 ms. The
-modules below take all that a link has to another one, byte by byte, for which they need none.
+modules below take all that a link has to another one, byte by byte, and do what each container
+costs; they need none of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any, TypeVar
 
 from ovn_integrate.errors import CommandFailed, NotPermitted
+from ovn_integrate.netlink import veth
 
 T = TypeVar("T")
 Interface = IPv4Interface | IPv6Interface
@@ -68,18 +70,8 @@ def make_veth(outer: str, inner: str, *, mac: str | None, mtu: int) -> None:
     """
     for name in (outer, inner):
         _check_name(name)
-    peer: dict[str, Any] = {"ifname": inner, "mtu": mtu}
-    if mac:
-        peer["address"] = mac
-    with _changing(f"veth {outer}") as route:
-        if exists(outer) and not _joined(route, outer, inner):
-            route.link("del", ifname=outer)
-        if exists(outer):
-            route.link("set", ifname=inner, **{k: v for k, v in peer.items() if k != "ifname"})
-            route.link("set", ifname=outer, mtu=mtu, state="up")
-        else:
-            # One message makes both ends as wanted.
-            route.link("add", ifname=outer, kind="veth", mtu=mtu, state="up", peer=peer)
+    if not exists(outer) or not _corrected(outer, inner, mac, mtu):
+        veth.add(outer, inner, mac=mac, mtu=mtu)
 
 
 def make_veth_into(outer: str, inner: str, namespace: int, *, mac: str, mtu: int) -> None:
@@ -176,15 +168,7 @@ def delete_link(name: str) -> bool:
     """
     if not exists(name):
         return False
-    from pyroute2.netlink.exceptions import NetlinkError
-
-    with _changing(f"link {name}") as route:
-        try:
-            route.link("del", ifname=name)
-        except NetlinkError as error:
-            if error.code != errno.ENODEV:
-                raise
-            return False
+    veth.delete(name)
     return True
 
 
@@ -230,6 +214,17 @@ def _kind(link: Any) -> str | None:
     info = link.get_attr("IFLA_LINKINFO")
     kind: str | None = info.get_attr("IFLA_INFO_KIND") if info else None
     return kind
+
+
+def _corrected(outer: str, inner: str, mac: str | None, mtu: int) -> bool:
+    """Set a pair right that exists; False where only ``outer`` did, which is gone now."""
+    with _changing(f"veth {outer}") as route:
+        if not _joined(route, outer, inner):
+            route.link("del", ifname=outer)
+            return False
+        route.link("set", ifname=inner, mtu=mtu, **({"address": mac} if mac else {}))
+        route.link("set", ifname=outer, mtu=mtu, state="up")
+    return True
 
 
 def _joined(route: Any, outer: str, inner: str) -> bool:
