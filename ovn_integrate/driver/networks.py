@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from ovn_integrate.driver import closing, routers, setaside, tags, vacancy
 from ovn_integrate.driver.groups import Groups
@@ -25,6 +25,13 @@ from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
 log = logging.getLogger(__name__)
 
 _UNDO = 5.0  # seconds
+_SUBNETS_AGE = 5.0  # seconds for which nobody asks again for what is said of a network's subnets
+
+
+class _Known(NamedTuple):
+    network: Network
+    asked: float
+    subnets_asked: float
 
 
 class Networks:
@@ -35,8 +42,7 @@ class Networks:
 
     def __init__(self) -> None:
         self.groups = Groups()
-        # Each with when it was asked for.
-        self._known: dict[str, tuple[Network, float]] = {}
+        self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
 
     def get(self, client: Client, network_id: str) -> Network:
@@ -45,27 +51,29 @@ class Networks:
         :raises NetworkNotFound: there is none.
         """
         known = self._known.get(network_id)
-        return known[0] if known is not None else self.look(client, network_id)
+        return known.network if known is not None else self.look(client, network_id)
 
     def recent(self, client: Client, network_id: str) -> Network:
-        """The same, as it was at most ``closing.AGE`` seconds ago.
+        """The same, as it was at most ``closing.AGE`` seconds ago, and its subnets `_SUBNETS_AGE`.
 
         :raises NetworkNotFound: there is none.
         """
-        known = self._known.get(network_id)
-        if known is not None and time.monotonic() - known[1] < closing.AGE:
-            return known[0]
-        return self.look(client, network_id)
+        known, now = self._known.get(network_id), time.monotonic()
+        if known is not None and now - known.asked < closing.AGE:
+            return known.network
+        young = known is not None and now - known.subnets_asked < _SUBNETS_AGE
+        return self.look(client, network_id, known if young else None)
 
-    def look(self, client: Client, network_id: str) -> Network:
+    def look(self, client: Client, network_id: str, known: _Known | None = None) -> Network:
         """The same, asked of Neutron anew.
 
         Without a tag it is the one whose name is the NetworkID: that is how a network is given to
         Docker by hand, after ``docker network create --ipam-driver null``.
 
+        :param known: whose subnets are taken for known, if it still has just these.
         :raises NetworkNotFound: there is none.
         """
-        asked = time.monotonic()
+        asked = since = time.monotonic()
         found = _tagged(client, network_id) or _named(client, network_id)
         if found is None:
             self.forget(network_id)
@@ -75,9 +83,13 @@ class Networks:
                 f"make one of that name: neutron net-create {network_id}, and a subnet on it; "
                 "or remove the Docker network and make it with -o ovn.network=NAME",
             )
-        network = _network(found, _subnets(client, found["id"]), network_id)
+        if known and {one.id for one in known.network.subnets} == set(found["subnets"]):
+            subnets, since = known.network.subnets, known.subnets_asked
+        else:
+            subnets = _subnets(client, found["id"])
+        network = _network(found, subnets, network_id)
         with self._lock:
-            self._known[network_id] = network, asked
+            self._known[network_id] = _Known(network, asked, since)
         return network
 
     def forget(self, network_id: str) -> None:
