@@ -23,7 +23,7 @@ from .load import Pass
 from .report import Results
 from .stats import figures, spread
 
-_VERBS = "set-tep"
+_VERBS = "verbs"
 _RUNS = "docker-run"
 _IPAM = "ipam"
 _DEFAULT = (FLOOR, OURS, SHIPPED, _VERBS, _RUNS, _IPAM)

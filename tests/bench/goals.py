@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from . import runs, verbs
 from .arena import FLOOR, OURS, SHIPPED
-from .stats import CALLS, READY, Figures
+from .stats import CALLS, READY, Figures, Spread
 
 EMPTY = "NB empty"
 MANY = 8
@@ -33,9 +34,25 @@ class Goal:
         return self.ratio >= self.bound if self.least else self.ratio <= self.bound
 
 
+# Whole commands, what each is held against, and how many times as long it may take.
+_COMMANDS = (
+    (verbs.HELP, verbs.CLICK, 1.3),
+    (verbs.SET_TEP, verbs.CLICK_AND_OVS, 1.5),
+    *((one, runs.BRIDGE, 1.15) for one in runs.NETWORKS),
+)
+
+
 def goals(measured: Measured) -> list[Goal]:
     """Those that can be told from what was measured."""
     return [*_against_shipped(measured), *_against_floor(measured), *_against_empty(measured)]
+
+
+def of_commands(commands: Mapping[str, Spread]) -> Iterator[Goal]:
+    """Likewise, of whole commands."""
+    for one, other, bound in _COMMANDS:
+        if one in commands and other in commands:
+            ratio = commands[one].p50 / commands[other].p50
+            yield Goal(f"{one}, times {other}", ratio, bound, least=False)
 
 
 def _against_shipped(measured: Measured) -> Iterator[Goal]:

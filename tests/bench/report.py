@@ -10,9 +10,9 @@ from tabulate import tabulate
 
 from . import ipam, runs
 from .arena import CONTENDERS, FLOOR, OURS, SHIPPED
-from .goals import Goal, Measured, goals
+from .goals import Goal, Measured, goals, of_commands
 from .stats import STEPS, Figures, Spread
-from .verbs import OVS_VSCTL, SET_TEP
+from .verbs import CLICK, CLICK_AND_OVS, HELP, OVS_VSCTL, SET_TEP
 
 _RATES: dict[str, Callable[[Figures], float]] = {
     "endpoints/s, calls": lambda figures: figures.called,
@@ -72,7 +72,7 @@ class Results:
             yield f"not measured: {name}: {reason}"
 
     def _goals(self) -> list[Goal]:
-        return [*goals(self.measured), *ipam.goals(self.ipam)]
+        return [*goals(self.measured), *of_commands(self.commands), *ipam.goals(self.ipam)]
 
 
 def _table(by_name: dict[str, Figures]) -> str:
@@ -106,7 +106,12 @@ def _errors(by_name: dict[str, Figures]) -> Iterator[str]:
 
 def _commands(commands: dict[str, Spread]) -> str:
     rows = [[name, _milliseconds(one)] for name, one in commands.items()]
-    against = [(SET_TEP, OVS_VSCTL), *((one, runs.BRIDGE) for one in runs.NETWORKS)]
+    against = [
+        (HELP, CLICK),
+        (SET_TEP, CLICK_AND_OVS),
+        (SET_TEP, OVS_VSCTL),
+        *((one, runs.BRIDGE) for one in runs.NETWORKS),
+    ]
     for one, other in against:
         if one in commands and other in commands:
             rows.append([f"{one} / {other}", _ratio(commands[one].p50, commands[other].p50)])

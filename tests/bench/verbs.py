@@ -1,7 +1,7 @@
 """Whole commands, from fork to exit: `python -m tests.bench.verbs ROUNDS`, in a host with OVS.
 
-``set-tep`` against ``ovs-vsctl set`` of the same key, each time to a value that it had not; a
-Python that does nothing is what no Python program can go below.
+``set-tep`` against ``ovs-vsctl set`` of the same key, each time to a value that it had not; and
+against a Python that does nothing but import what it is made of, as ``--help`` is.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from pathlib import Path
 
 SET_TEP = "ovn-integrate set-tep"
 OVS_VSCTL = "ovs-vsctl set"
+HELP = "ovn-integrate --help"
 PYTHON = "python -c pass"
+CLICK = 'python -c "import click"'
+CLICK_AND_OVS = 'python -c "import click, ovs.db.idl"'
 
 # Each command has a value of its own, so that each finds the other's and has to change it.
 _TEP, _OTHER = "192.0.2.1", "192.0.2.2"
+_PROGRAM = str(Path(sys.executable).with_name("ovn-integrate"))
 _COMMANDS = {
     PYTHON: [sys.executable, "-c", "pass"],
-    SET_TEP: [str(Path(sys.executable).with_name("ovn-integrate")), "set-tep", _TEP],
+    CLICK: [sys.executable, "-c", "import click"],
+    HELP: [_PROGRAM, "--help"],
+    CLICK_AND_OVS: [sys.executable, "-c", "import click, ovs.db.idl"],
+    SET_TEP: [_PROGRAM, "set-tep", _TEP],
     OVS_VSCTL: [
         *("ovs-vsctl", "set", "Open_vSwitch", "."),
         f"external_ids:ovn-encap-ip={_OTHER}",
