@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any, NamedTuple
 
-from ovn_integrate.driver import closing, routers, setaside, tags, vacancy
+from ovn_integrate.driver import closing, lookup, routers, setaside, tags, vacancy
 from ovn_integrate.driver.groups import Groups
 from ovn_integrate.driver.model import Network, Network4or6, Place, Pool, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
@@ -74,7 +74,7 @@ class Networks:
         :raises NetworkNotFound: there is none.
         """
         asked = since = time.monotonic()
-        found = _tagged(client, network_id) or _named(client, network_id)
+        found = lookup.tagged(client, network_id) or lookup.named(client, network_id)
         if found is None:
             self.forget(network_id)
             raise NetworkNotFound(
@@ -86,8 +86,8 @@ class Networks:
         if known and {one.id for one in known.network.subnets} == set(found["subnets"]):
             subnets, since = known.network.subnets, known.subnets_asked
         else:
-            subnets = _subnets(client, found["id"])
-        network = _network(found, subnets, network_id)
+            subnets = lookup.subnets_of(client, found["id"])
+        network = lookup.network_of(found, subnets, network_id)
         with self._lock:
             self._known[network_id] = _Known(network, asked, since)
         return network
@@ -110,11 +110,11 @@ class Networks:
         :raises Conflict: several have that name, or the Docker network is on another.
         :raises Invalid: a pool is not one of its subnets.
         """
-        found = to_adopt(client, str(options.network))
-        held = _tagged(client, network_id)
+        found = lookup.to_adopt(client, str(options.network))
+        held = lookup.tagged(client, network_id)
         if held is not None and held["id"] != found["id"]:
             raise Conflict(f"network {network_id[:12]}", f"is on {held['name']} already")
-        _refuse_other_pools(found, _subnets(client, found["id"]), pools)
+        _refuse_other_pools(found, lookup.subnets_of(client, found["id"]), pools)
         client.tag("networks", found["id"], tags.at(network_id, place.host))
         with self._taken_off(client, found["id"], network_id, place.host):
             _set_aside(client, found["id"], network_id, pools, place, made=False)
@@ -136,8 +136,8 @@ class Networks:
 
         :raises Conflict: the Docker network has one with other subnets, or has adopted one.
         """
-        found = _tagged(client, network_id) or _named(client, network_id)
-        shared = _shared(client, place.host, pools) if place.own_pools else None
+        found = lookup.tagged(client, network_id) or lookup.named(client, network_id)
+        shared = lookup.shared(client, place.host, pools) if place.own_pools else None
         if found is not None and found["name"] != network_id and found["id"] != shared:
             raise Conflict(f"network {network_id[:12]}", f"is on {found['name']} already")
         if found is None and shared is not None:
@@ -158,7 +158,7 @@ class Networks:
         :raises NetworkInUse: it still has ports.
         """
         self.forget(network_id)
-        found = _tagged(client, network_id)
+        found = lookup.tagged(client, network_id)
         if found is not None:
             self.take_off(client, found, network_id, host)
 
@@ -166,7 +166,7 @@ class Networks:
         """Take a network off its swarm, which has no task on it any more. Hosts that still have
         endpoints on it leave it with the last; of the others nothing more is heard.
         """
-        found = _tagged(client, network_id)
+        found = lookup.tagged(client, network_id)
         if found is None:
             return
         ports = client.query("ports", network_id=found["id"], device_owner=ENDPOINTS)
@@ -201,7 +201,7 @@ class Networks:
         pools: Sequence[Pool],
         place: Place,
     ) -> None:
-        have = {one.cidr for one in _subnets(client, network["id"])}
+        have = {one.cidr for one in lookup.subnets_of(client, network["id"])}
         foreign = have - {pool.cidr for pool in pools}
         if foreign:
             raise Conflict(
@@ -243,42 +243,6 @@ class Networks:
             except Error as error:
                 log.warning("left behind: %s", error)
             raise
-
-
-def with_pool(
-    client: Client, host: str, cidr: Network4or6, *, made: bool | None = None
-) -> list[tuple[Resource, Resource]]:
-    """The logical networks that Docker networks of a host are on with that pool as this driver's
-    own, each with its subnet: those that were made for it, or if there are none, those adopted.
-
-    :param made: to have only those made (or those adopted).
-    """
-    subnets = {one["network_id"]: one for one in client.query("subnets", cidr=str(cidr))}
-    networks = [one for one in client.query("networks") if one["id"] in subnets]
-    for kind in (True, False) if made is None else (made,):
-        found = [one for one in networks if tags.has_pool(one["tags"], host, made=kind)]
-        if found:
-            return [(one, subnets[one["id"]]) for one in found]
-    return []
-
-
-def logical(client: Client, id: str) -> Network:
-    """A logical network as endpoints see it that are of no Docker network.
-
-    :raises NetworkNotFound: there is none.
-    """
-    return _network(client.show("networks", id), _subnets(client, id), "")
-
-
-def to_adopt(client: Client, name: str) -> Resource:
-    try:
-        return client.find("networks", name)
-    except NetworkNotFound as error:
-        raise NetworkNotFound(
-            f"logical network {name}",
-            "does not exist",
-            f"ovn-integrate network create {name} --subnet CIDR",
-        ) from error
 
 
 def _refuse_other_pools(
@@ -328,18 +292,6 @@ def _set_aside(
     client.tag("networks", id, tags.with_pool(network_id, place.host, made=made))
 
 
-def _shared(client: Client, host: str, pools: Sequence[Pool]) -> str | None:
-    found = {
-        network["id"]: network
-        for pool in pools
-        for network, _ in with_pool(client, host, pool.cidr, made=True)
-    }
-    if len(found) > 1:
-        names = ", ".join(one["name"] for one in found.values())
-        raise Conflict("subnets", f"are on several logical networks: {names}", "give other ones")
-    return next(iter(found), None)
-
-
 def _subnet_body(id: str, pool: Pool) -> dict[str, Any]:
     return {
         "network_id": id,
@@ -348,10 +300,6 @@ def _subnet_body(id: str, pool: Pool) -> dict[str, Any]:
         "gateway_ip": str(pool.gateway) if pool.gateway else None,
         "enable_dhcp": False,
     }
-
-
-def _tagged(client: Client, network_id: str) -> Resource | None:
-    return next(iter(client.query("networks", tags=tags.of(network_id))), None)
 
 
 def _others_stay(client: Client, found: Resource, network_id: str, host: str) -> bool:
@@ -363,41 +311,6 @@ def _others_stay(client: Client, found: Resource, network_id: str, host: str) ->
     except NetworkNotFound:
         return False
     return bool(tags.places(left, network_id))
-
-
-def _named(client: Client, network_id: str) -> Resource | None:
-    found = client.query("networks", name=network_id)
-    if len(found) > 1:
-        raise Conflict(
-            f"network {network_id[:12]}", "several logical networks have the name of its id"
-        )
-    return found[0] if found else None
-
-
-def _subnets(client: Client, id: str) -> tuple[Subnet, ...]:
-    found = client.query("subnets", network_id=id)
-    return tuple(
-        Subnet(
-            one["id"],
-            ip_network(one["cidr"]),
-            ip_address(one["gateway_ip"]) if one["gateway_ip"] else None,
-            tuple((route["destination"], route["nexthop"]) for route in one["host_routes"]),
-        )
-        for one in found
-    )
-
-
-def _network(found: Resource, subnets: tuple[Subnet, ...], network_id: str) -> Network:
-    said = found.get("tags", ())
-    return Network(
-        found["id"],
-        found["name"],
-        subnets,
-        tags.mtu(said, network_id),
-        closed=tags.POLICY in said,
-        gateway=tags.gateway(said, network_id) or DOCKER,
-        tunnel_mtu=found.get("mtu"),
-    )
 
 
 def _listed(cidrs: Iterable[Network4or6]) -> str:

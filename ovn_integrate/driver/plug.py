@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import networks
+from ovn_integrate.driver import lookup
 from ovn_integrate.driver import veth as names
 from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.mode import Modes
@@ -129,7 +129,7 @@ class Plugs:
 
     def _connect_to(self, port: Resource, pid: int, link: str) -> None:
         id, mac = port["id"], port["mac_address"]
-        network = networks.logical(self._connect(), port["network_id"])
+        network = lookup.logical(self._connect(), port["network_id"])
         self._links.detach(id)  # of an earlier life of the container
         self._links.prepare(id, mac, self._mode().mtu(network)).finish()
         self._links.attach(Link(network.id, id, id, mac, self._mode().tag(port)))

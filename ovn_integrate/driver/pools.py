@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from ovn_integrate.driver import networks
+from ovn_integrate.driver import lookup
 from ovn_integrate.driver.model import Address4or6, Network4or6
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.errors import Conflict, Invalid, SubnetNotFound
@@ -113,7 +113,7 @@ class Pools:
         :raises NetworkNotFound: there is no such network.
         :raises Invalid: it has no such subnet.
         """
-        network = networks.to_adopt(client, name)
+        network = lookup.to_adopt(client, name)
         found = {ip_network(one["cidr"]): one["id"] for one in _subnets_of(client, network["id"])}
         fitting = sorted(cidr for cidr in found if cidr.version == version)
         if pool is None and not fitting:
@@ -206,7 +206,7 @@ def _named(client: Client, subnet_id: str) -> Place:
 
 
 def _lent(client: Client, id: PoolId, host: str) -> Place:
-    found = networks.with_pool(client, host, id.cidr)
+    found = lookup.with_pool(client, host, id.cidr)
     if len(found) == 1:
         network, subnet = found[0]
         return Place(network["id"], subnet["id"])
