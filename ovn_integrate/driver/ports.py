@@ -162,7 +162,9 @@ class Ports:
         port = _find(client, network, name)
         subject = f"port {port['name'] or port['id']}"
         if port["device_id"] not in ("", wish.who.endpoint_id):
-            if not self._yields(client, port, wish.host):
+            if port["device_owner"] == TAKEN and port.get("binding:host_id", wish.host) == "":
+                self._unbind(client, port)  # whoever was about to died over it
+            elif not self._yields(client, port, wish.host):
                 raise Conflict(subject, f"is attached on host {host_of(port)}")
             port = client.show("ports", port["id"])
         self._notes.take(network.id, wish.addresses.mac)

@@ -19,7 +19,8 @@ from ovn_integrate.driver.neutron import Client
 from tests.functional.daemons import OvsdbServer, end, start_vswitchd
 from tests.functional.driver.bed import IPAM, SETTINGS, run, serve
 
-_LEFT_OUT = {"NB_Global", "Connection", "Open_vSwitch"}
+# Of interfaces, ovs-vswitchd writes down what they are like by and by.
+_LEFT_OUT = {"NB_Global", "Connection", "Open_vSwitch", "Interface"}
 # What tells of changes that were made and undone.
 _COUNTERS = re.compile(
     r'\["(neutron:revision_number|ovn-integrate:(updated_at|allocations))", *"[^"]*"\],? *'
@@ -114,6 +115,8 @@ class Bed:
                 name = table["caption"].removesuffix(" table")
                 if name not in _LEFT_OUT:
                     found[name] = sorted(rows)
+        interfaces = ("--bare", "--columns=name,external_ids", "list", "Interface")
+        found["interfaces"] = self.ovs.ctl(*interfaces)
         root = ("--columns=bridges,external_ids", "list", "Open_vSwitch")
         found["root"] = self.ovs.ctl(*root)
         found["links"] = sorted(name for _, name in socket.if_nameindex())
