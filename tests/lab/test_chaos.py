@@ -119,8 +119,12 @@ def serve(host: Host, env: dict[str, str] | None = None) -> None:
     host.cli("driver", "start", "--detach", *COLLECTING, env=env)
 
 
+def listen(made: Cluster, port: str = "") -> tuple[str, ...]:
+    return ("--listen", f"{made.central.address}{port}", "--insecure")
+
+
 def serve_ipam(made: Cluster) -> None:
-    made.central.cli("ipam", "start", "--detach", "--listen", f"{made.central.address}:9696")
+    made.central.cli("ipam", "start", "--detach", *listen(made, ":9696"))
 
 
 def pinged(made: Cluster, count: int = 1) -> int:
@@ -179,7 +183,7 @@ def controller_killed(made: Cluster) -> None:
 def central_killed(daemon: str) -> Act:
     def make(made: Cluster) -> None:
         kill(made.central, f"/run/ovn/{daemon}.pid")
-        made.central.cli("central", "start", "--listen", made.central.address)
+        made.central.cli("central", "start", *listen(made))
 
     return make
 
@@ -219,7 +223,7 @@ def clock_stepped(made: Cluster) -> None:
     central.cli("ipam", "stop")
     central.cli("central", "stop")
     central.run(OVN_CTL, "start_northd", env=FAKETIME)  # it remembers where it listens
-    serve_by_clock(central, "ipam", "--listen", f"{central.address}:9696")
+    serve_by_clock(central, "ipam", *listen(made, ":9696"))
     serve_by_clock(first, "driver", *COLLECTING)
     for step in ("+3600", "-3600"):
         set_clocks(made, step)
@@ -227,7 +231,7 @@ def clock_stepped(made: Cluster) -> None:
         first.docker("rm", "-f", "stepped")
     central.cli("ipam", "stop")
     central.cli("central", "stop")
-    central.cli("central", "start", "--listen", central.address)
+    central.cli("central", "start", *listen(made))
     serve_ipam(made)
     serve(first)
 

@@ -39,7 +39,9 @@ def booted(own_lab: Lab) -> Iterator[Booted]:
     made = Booted(own_lab, "units", *ENABLED)
     here = made.host.address
     write(made, "/etc/docker/daemon.json", json.dumps({"live-restore": True}))
-    write(made, DEFAULTS, f"CENTRAL_OPTIONS=--listen {here}\nIPAM_OPTIONS=--listen {here}:9696\n")
+    options = {"CENTRAL": f"--listen {here}", "IPAM": f"--listen {here}:9696"}
+    told = [f"{part}_OPTIONS={listen} --insecure\n" for part, listen in options.items()]
+    write(made, DEFAULTS, "".join(told))
     made.cli("set-ipam", here)
     made.cli("set-tep", here)
     made.cli("set-encap-type", "geneve")
