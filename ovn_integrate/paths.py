@@ -38,6 +38,11 @@ def ovs_rundir() -> Path:
     return _folder("OVS_RUNDIR", "/var/run/openvswitch")
 
 
+def management(bridge: str) -> Path:
+    """The management socket of a bridge, on which it speaks OpenFlow."""
+    return ovs_rundir() / f"{bridge}.mgmt"
+
+
 def ovs_logdir() -> Path:
     """The log folder of Open vSwitch."""
     return _folder("OVS_LOGDIR", "/var/log/openvswitch")

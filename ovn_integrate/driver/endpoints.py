@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from ovn_integrate import netlink
-from ovn_integrate.driver import routers
+from ovn_integrate import netlink, openflow, paths
+from ovn_integrate.driver import announcement, routers
 from ovn_integrate.driver import veth as names
 from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.mode import Connect, Mode
@@ -23,12 +23,13 @@ from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.notes import Notes
 from ovn_integrate.driver.options import OVN, PublishedPort
 from ovn_integrate.driver.owners import MADE, TAKEN, host_of
-from ovn_integrate.driver.ports import UNDO, Ports, addresses_of, undoing
+from ovn_integrate.driver.ports import UNDO, Ports, addresses_of, undoing, usual_mac
 from ovn_integrate.driver.wish import Addresses, Identity, Wish
 from ovn_integrate.errors import CommandFailed, PortNotFound
 
 log = logging.getLogger(__name__)
 
+_ANNOUNCEMENT = 2.0  # seconds
 _TURN = 15.0  # seconds to wait for another call about the same endpoint
 
 
@@ -83,6 +84,7 @@ class Endpoints:
                 self._make_link(connect(), who)
             if self._ready_timeout > 0:
                 self._mode().wait_ready(connect, who, self._ready_timeout)
+                self._announce(connect, who)
             undo.pop_all()
         return names.inner(who.endpoint_id)
 
@@ -200,6 +202,21 @@ class Endpoints:
         network = self._networks.get(client, who.network_id)
         self._links.prepare(who.endpoint_id, port["mac_address"], self._mtu(network)).finish()
         self._attach(who, self._mode().settle(client, port))
+
+    def _announce(self, connect: Connect, who: Identity) -> None:
+        attached = self._links.attached(who.endpoint_id)
+        if attached is None or not attached.ofport:
+            return
+        port = self.port(connect(), who)
+        has = addresses_of(port, self._networks.get(connect(), who.network_id))
+        if not has.ipv6 and has.mac == usual_mac(has):
+            return  # whoever had the address before had this MAC too
+        frames = announcement.frames(attached.mac, [one.ip for one in has.ips])
+        management = paths.management(self._links.settings().endpoint_bridge)
+        try:
+            openflow.inject(management, attached.ofport, frames, _ANNOUNCEMENT)
+        except CommandFailed as error:
+            log.warning("%s is not announced to its neighbours: %s", who, error)
 
     def _let_go(self, connect: Connect, who: Identity) -> None:
         known = self._known.pop(who.endpoint_id, None)

@@ -315,13 +315,13 @@ def _attributes(network: Network, wish: Wish) -> dict[str, Any]:
             "has no subnet to take an address from",
             f"neutron subnet-create {network.name} CIDR",
         )
-    mac = wanted.mac or _usual_mac(wanted)
+    mac = wanted.mac or usual_mac(wanted)
     if mac:
         attributes["mac_address"] = mac
     return attributes
 
 
-def _usual_mac(wanted: Addresses) -> str | None:
+def usual_mac(wanted: Addresses) -> str | None:
     """The MAC address that Docker's own drivers give to an IPv4 address.
 
     A container that starts again has its address again; with another MAC it would be out of reach

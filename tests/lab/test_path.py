@@ -65,6 +65,28 @@ def test_containers_on_two_hosts_talk_over_one_logical_network(path: Cluster) ->
 
 
 @pytest.mark.usefixtures("unchanged")
+def test_an_address_that_comes_to_another_container_is_reached_at_once(path: Cluster) -> None:
+    """Its neighbours remember the MAC of the one before, as Docker makes up another one. Docker 28
+    tells them, older ones do not."""
+    subnets = ("--subnet", "192.168.1.0/24", "--subnet", "fd01::/64")
+    path.first.cli("network", "create", "foo", *subnets)
+    for host in path.hosts:
+        host.cli("network", "attach", "foo")
+    run_container(path.second, "peer", "foo", "--ip", "192.168.1.9", "--ip6", "fd01::9")
+    for number in range(3):
+        run_container(path.first, "one", "foo", "--ip", "192.168.1.5", "--ip6", "fd01::5")
+        # The first of all may get lost on its way to a tunnel whose other end is unknown yet.
+        for target in ("192.168.1.5", "fd01::5"):
+            count = "1" if number else "5"
+            path.second.docker("exec", "peer", "ping", "-c", count, "-W", "2", target)
+        path.first.docker("rm", "-f", "one")
+    path.second.docker("rm", "-f", "peer")
+    for host in path.hosts:
+        host.docker("network", "rm", "foo")
+    path.first.cli("network", "delete", "foo")
+
+
+@pytest.mark.usefixtures("unchanged")
 def test_the_founding_documents_own_order(path: Cluster) -> None:
     neutron = _neutron(path)
     words = ("network", "create", "-d", "openvswitch", "--ipam-driver", "null")

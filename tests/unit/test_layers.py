@@ -20,6 +20,7 @@ LEVELS = {
     "runner": 2,
     "netlink": 2,
     "netns": 2,
+    "openflow": 2,
     "ovsdb": 2,
     "pump": 3,
     "servers": 3,
