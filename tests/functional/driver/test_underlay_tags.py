@@ -9,7 +9,7 @@ import pytest
 
 from ovn_integrate.driver import underlay
 from ovn_integrate.driver.neutron import Client
-from tests.functional.driver.bed import Call, Host, Lan, delete
+from tests.functional.driver.bed import CHASSIS, Call, Host, Lan, delete
 from tests.functional.driver.vm import Vm
 
 
@@ -24,7 +24,7 @@ def test_a_tag_is_chosen_here_for_a_server_that_does_not(
     host: Host, vm: Vm, lan: Lan, driver: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And another one if somebody takes the same at that moment."""
-    host.neutron.update("ports", vm.port, **{"binding:host_id": "hypervisor"})
+    host.neutron.update("ports", vm.port, **{"binding:host_id": CHASSIS})
     rival: list[str] = []
     choose = random.choice
 
