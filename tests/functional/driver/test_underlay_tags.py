@@ -43,7 +43,7 @@ def test_a_tag_is_chosen_here_for_a_server_that_does_not(
     assert told["tag"] not in (0, 5)
     assert vm.vlan(endpoint) == str(told["tag"])
     (port,) = host.neutron.query("ports", device_id=endpoint["EndpointID"])
-    assert port["binding:host_id"] == "hypervisor"
+    assert port["binding:host_id"] == CHASSIS
     delete(host, endpoint)
 
 
