@@ -5,8 +5,9 @@ reader nothing more. **A chassis** may do what its driver does for its own conta
 
 - ports: make and change those bound to itself, and those bound to nobody, which it may bind to
   itself alone; delete either. Of another chassis' port it may add security groups (a network is
-  closed for all hosts at once), and delete a mere reservation on a network no Docker network is on.
-  A router's port it may bind, and nothing else.
+  closed for all hosts at once) and take off those for published ports, and delete a mere
+  reservation on a network no Docker network is on. A router's port it may bind, and nothing else.
+  The far end of a test (``ovn-integrate test``) is another chassis' to bring up, for a minute.
 - networks: make them, but no external or provider network except the driver's own way out; tag
   them; delete one on which no other host has a Docker network (one with ports is refused to all).
 - subnets: make them; delete those of an external network.
@@ -39,13 +40,14 @@ CREATE, UPDATE, DELETE, TAG, CONNECT, DISCONNECT = (
 # The driver's words (driver/owners.py, driver/tags.py, driver/routers.py, driver/groups.py, and
 # host/gateway.py).
 PHYSICAL_NETWORK = "ovn-gw"
-RESERVED = "docker:address"
-MADE, POLICY, SWARM = "docker:made", "docker:policy", "swarm"
+RESERVED, TESTED = "docker:address", "ovn-integrate:tested"
+MADE, POLICY, PUBLISHED, SWARM = "docker:made", "docker:policy", "docker:published", "swarm"
 _HOLDER, _AT = "docker:", ":at="
 _OF_NETWORK = "docker:network:"
 _OF_DOCKER = "Docker: "
 _ROUTER = "docker-"
 _OF_ROUTERS = "network:"
+_OPENS = "/"  # in the name of a group for a published port
 
 
 @dataclass(frozen=True)
@@ -100,24 +102,31 @@ def _create_port(name: str, act: Act, look: Look) -> str | None:
 def _update_port(name: str, act: Act, look: Look) -> str | None:
     port = act.current
     assert isinstance(port, Port)
+    if port.device_owner == TESTED and not {"host_id", "device_owner"} & set(act.wanted):
+        return None
     if port.host_id not in ("", name):
-        return _of_another(port, act)
+        return _of_another(port, act, look)
     if port.device_owner.startswith(_OF_ROUTERS) and set(act.wanted) - {"host_id"}:
         return "the port is a router's"
     return _ownership(act) or _binding(name, act)
 
 
-def _of_another(port: Port, act: Act) -> str | None:
-    groups = act.wanted.get("security_groups") or ()
-    if set(act.wanted) == {"security_groups"} and set(port.security_groups or ()) <= set(groups):
+def _of_another(port: Port, act: Act, look: Look) -> str | None:
+    lost = set(port.security_groups or ()) - set(act.wanted.get("security_groups") or ())
+    opening = (_opens(look(SecurityGroup, id)) for id in lost)
+    if set(act.wanted) == {"security_groups"} and all(opening):
         return None
     return f"the port is bound to {port.host_id}"
+
+
+def _opens(group: Any) -> bool:
+    return group is not None and _of_docker(group) is None and _OPENS in group.name
 
 
 def _delete_port(name: str, act: Act, look: Look) -> str | None:
     port = act.current
     assert isinstance(port, Port)
-    if port.host_id in ("", name):
+    if port.host_id in ("", name) or port.device_owner == TESTED:
         return None
     if port.device_owner == RESERVED and not _held(look(Network, port.network_id)):
         return None
@@ -137,6 +146,8 @@ def _ownership(act: Act) -> str | None:
 
 def _binding(name: str, act: Act) -> str | None:
     host = act.wanted.get("host_id") or ""
+    if act.what == CREATE and act.wanted.get("device_owner") == TESTED:
+        return None
     return None if host in ("", name) else f"a port may be bound to {name} alone, not to {host}"
 
 
@@ -229,7 +240,7 @@ def _allowed(name: str, act: Act, look: Look) -> str | None:
 def _held(thing: Any) -> list[str]:
     """The tags by which Docker networks are on a network or a router."""
     tags: Iterable[str] = () if thing is None else thing.tags
-    return [tag for tag in tags if tag.startswith(_HOLDER) and tag not in (MADE, POLICY)]
+    return [tag for tag in tags if tag.startswith(_HOLDER) and tag not in (MADE, POLICY, PUBLISHED)]
 
 
 def _digest(host: str) -> str:

@@ -82,6 +82,19 @@ def test_containers_of_two_hosts_that_joined_reach_each_other(secure: Secure) ->
         assert shown["ovn-nb"] == ""
 
 
+def test_what_looks_for_faults_is_let_in(secure: Secure) -> None:
+    """`test` has the far end made for another chassis, and the rest reads Southbound by TLS."""
+    here, there = secure.hosts
+    done = here.cli("--timeout", "20", "test", "--to", chassis(there), timeout=120)
+    assert "✓ names" in done.stdout
+    target = address(there, f"on-{there.name}", NETWORK)
+    assert "delivered" in here.cli("--timeout", "20", "trace", f"on-{here.name}", target).stdout
+    assert there.name in here.cli("topology").stdout
+    asked = ("remotes", "controller", "registered", "tunnels", "bindings", "ipam", "ipam-agrees")
+    here.cli("doctor", *asked, "driver", "certificates", timeout=120)
+    here.cli("status")
+
+
 def test_nothing_is_open_in_the_clear(secure: Secure) -> None:
     shown = json.loads(secure.central.cli("central", "status", "-o", "json").stdout)
     where = secure.central.address

@@ -35,9 +35,11 @@ HELD = replace(NET, tags=(tags.MADE, tags.of(ID), tags.at(ID, OTHER)))
 EXTERNAL = Network(id="x", external=True)
 PORT = Port(id="p", network_id="n", mac_address="02:00:00:00:00:01")
 MINE, THEIRS = replace(PORT, host_id=ME), replace(PORT, host_id=OTHER)
+FAR_END = replace(THEIRS, device_owner=owners.TESTED)
 RESERVED = replace(THEIRS, device_owner=owners.RESERVED)
 OF_ROUTER = replace(PORT, device_owner="network:router_gateway")
 GROUP = SecurityGroup(id="g", description="Docker: every container of network n")
+OPENS = replace(GROUP, name="tcp/80")
 FOREIGN = SecurityGroup(id="f", description="mine")
 ROUTER = Router(id="r", name="docker-n")
 FIP = FloatingIp(
@@ -64,6 +66,10 @@ IN, OUT = subnet("n"), subnet("x")
 ALLOWED: list[tuple[str, type, Mapping[str, Any], Any, tuple[Any, ...]]] = [
     (CREATE, Port, {"host_id": ME}, None, ()),
     (CREATE, Port, {"device_owner": owners.SET_ASIDE}, None, ()),
+    (CREATE, Port, {"device_owner": owners.TESTED, "host_id": OTHER}, None, ()),
+    (UPDATE, Port, {"name": "far"}, FAR_END, ()),
+    (DELETE, Port, {}, FAR_END, ()),
+    (UPDATE, Port, {"security_groups": ("a",)}, replace(THEIRS, security_groups=("g",)), (OPENS,)),
     (UPDATE, Port, {"name": "a", "host_id": ""}, MINE, ()),
     (UPDATE, Port, {"host_id": ME, "device_owner": owners.TAKEN}, PORT, ()),
     (UPDATE, Port, {"mac_address": "02:00:00:00:00:02"}, PORT, ()),
@@ -78,7 +84,7 @@ ALLOWED: list[tuple[str, type, Mapping[str, Any], Any, tuple[Any, ...]]] = [
     (CREATE, Network, {"external": True, "physical_network": "ovn-gw"}, None, ()),
     (TAG, Network, {}, HELD, ()),
     (DELETE, Network, {}, NET, ()),
-    (DELETE, Network, {}, replace(NET, tags=(tags.MADE, tags.POLICY)), ()),
+    (DELETE, Network, {}, replace(NET, tags=(tags.MADE, *tags.GROUPED)), ()),
     (DELETE, Network, {}, replace(NET, tags=(tags.of(ID), tags.at(ID, ME))), ()),
     (DELETE, Network, {}, replace(NET, tags=(tags.at("c" * 25, tags.SWARM),)), ()),
     (CREATE, Subnet, {}, None, ()),
@@ -110,6 +116,9 @@ REFUSED: list[tuple[str, type, Mapping[str, Any], Any, tuple[Any, ...], str]] = 
     (UPDATE, Port, {"host_id": ME, "fixed_ips": ()}, OF_ROUTER, (), "is a router's"),
     (UPDATE, Port, {"security_groups": ()}, replace(THEIRS, security_groups=("a",)), (), "bound"),
     (UPDATE, Port, {"security_groups": (), "name": ""}, THEIRS, (), "is bound"),
+    (UPDATE, Port, {"security_groups": ()}, replace(THEIRS, security_groups=("g",)), (GROUP,), "b"),
+    (UPDATE, Port, {"host_id": OTHER, "device_owner": owners.TESTED}, MINE, (), "not to chassis-2"),
+    (UPDATE, Port, {"device_owner": ""}, FAR_END, (), "is bound to chassis-2"),
     (DELETE, Port, {}, THEIRS, (), "is bound to chassis-2"),
     (DELETE, Port, {}, RESERVED, (HELD,), "is bound to chassis-2"),
     (TAG, Port, {}, THEIRS, (), "is bound to chassis-2"),
