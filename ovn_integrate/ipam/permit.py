@@ -12,7 +12,8 @@ reader nothing more. **A chassis** may do what its driver does for its own conta
   them; delete one on which no other host has a Docker network (one with ports is refused to all).
 - subnets: make them; delete those of an external network.
 - security groups: make groups, and tag, fill and delete those of Docker's networks.
-- routers: those that the driver makes for a network, with that network's subnets alone.
+- routers: those that the driver makes for a network, with that network's subnets alone, and their
+  way out.
 - floating IPs: for its own ports; of others' only when no Docker network is on their router.
 
 What that leaves open between chassis is told in SECURITY.md.
@@ -211,6 +212,12 @@ def _docker_router(name: str, act: Act, look: Look) -> str | None:
     return None if act.current.name.startswith(_ROUTER) else "the router is none of Docker's"
 
 
+def _lead_out(name: str, act: Act, look: Look) -> str | None:
+    if set(act.wanted) != {"external_gateway_info"}:
+        return "of a router only the way out may be changed"
+    return _docker_router(name, act, look)
+
+
 def _connect(name: str, act: Act, look: Look) -> str | None:
     subnet = look(Subnet, str(act.wanted.get("subnet_id")))
     assert isinstance(act.current, Router)
@@ -263,6 +270,7 @@ _RULES: dict[tuple[type, str], Callable[[str, Act, Look], str | None]] = {
     (SecurityRule, CREATE): _create_rule,
     (Router, CREATE): _create_router,
     (Router, TAG): _docker_router,
+    (Router, UPDATE): _lead_out,
     (Router, DELETE): _docker_router,
     (Router, CONNECT): _connect,
     (Router, DISCONNECT): _docker_router,

@@ -95,6 +95,18 @@ def test_what_looks_for_faults_is_let_in(secure: Secure) -> None:
     here.cli("status")
 
 
+def test_a_network_that_is_closed_and_has_a_way_out_by_ovn(secure: Secure) -> None:
+    """All that the driver asks for it, it asks as a chassis."""
+    host = secure.first
+    words = ("network", "create", "-d", "openvswitch", "--subnet", "192.168.8.0/24")
+    host.docker(*words, "-o", "ovn.gateway=ovn", "-o", "ovn.icc=false", "out")
+    run_container(host, "guest", "out", "-p", "8080:80")
+    ping(host, "guest", secure.central.address)
+    host.docker("rm", "-f", "guest")
+    host.docker("network", "rm", "out")
+    assert "br-ovn-gw" not in host.run("ovs-vsctl", "list-br").stdout
+
+
 def test_nothing_is_open_in_the_clear(secure: Secure) -> None:
     shown = json.loads(secure.central.cli("central", "status", "-o", "json").stdout)
     where = secure.central.address

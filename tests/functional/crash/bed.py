@@ -14,6 +14,7 @@ from typing import Any
 
 from ovn_integrate.driver import gc, links
 from ovn_integrate.driver.engine import Known
+from ovn_integrate.driver.mode import Modes
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
 from tests.functional.daemons import OvsdbServer, end, start_vswitchd
@@ -91,6 +92,7 @@ class Bed:
         return gc.Collector(
             self._links,
             Networks(),
+            mode=Modes(self._links).now,
             connect=lambda: self.neutron,
             in_flight=list,
             pause=lambda: None,
