@@ -26,7 +26,6 @@ NETWORKMANAGER_LINKS = Path("/run/NetworkManager/devices")
 SYSTEMD_RUNNING = Path("/run/systemd/system")
 OVS_SCRIPTS = Path("/usr/share/openvswitch/scripts")
 OVN_SCRIPTS = Path("/usr/share/ovn/scripts")
-OVS_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 
 
 def _folder(variable: str, default: str) -> Path:

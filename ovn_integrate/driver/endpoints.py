@@ -205,10 +205,10 @@ class Endpoints:
 
     def _announce(self, connect: Connect, who: Identity) -> None:
         attached = self._links.attached(who.endpoint_id)
-        if attached is None or not attached.ofport:
+        if attached is None or attached.ofport is None or attached.ofport < 0:
             return
-        port = self.port(connect(), who)
-        has = addresses_of(port, self._networks.get(connect(), who.network_id))
+        client = connect()
+        has = addresses_of(self.port(client, who), self._networks.get(client, who.network_id))
         if not has.ipv6 and has.mac == usual_mac(has):
             return  # whoever had the address before had this MAC too
         frames = announcement.frames(attached.mac, [one.ip for one in has.ips])

@@ -38,7 +38,7 @@ VIF = "ovn-vif-id"
 
 INTEGRATION_BRIDGE = "br-int"
 
-OVERLAY, UNDERLAY = MODES = ("overlay", "underlay")
+OVERLAY, UNDERLAY = ("overlay", "underlay")
 """Whether a host is a chassis of OVN, or a VM on one, whose containers are ports below its own."""
 
 # What a missing setting asks for.

@@ -44,12 +44,6 @@ def all_links() -> dict[str, Link]:
     return {one.name: one for one in links}
 
 
-def set_mtu(name: str, index: int, mtu: int) -> None:
-    """:raises CommandFailed: the link does not take it."""
-    link = Message(nl.NEWLINK, (0, 0, index, 0, 0), ((_MTU, nl.number(mtu)),))
-    talk.tell([talk.Order(nl.NEWLINK, link, 0, f"MTU {mtu} of {name}")])
-
-
 def _link(one: Message) -> Link:
     info = dict(parse_attributes(one.get(_INFO) or b""))
     # Of a veth this is its other end, on which nothing is made.
