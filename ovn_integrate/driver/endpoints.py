@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from ovn_integrate import netlink, openflow, paths
 from ovn_integrate.driver import announcement, routers
 from ovn_integrate.driver import veth as names
+from ovn_integrate.driver.headstart import HeadStart
 from ovn_integrate.driver.links import Link, Links
 from ovn_integrate.driver.mode import Connect, Mode
 from ovn_integrate.driver.model import Network
@@ -171,17 +173,25 @@ class Endpoints:
         network = self._networks.get(client, who.network_id)
         with ExitStack() as undo:
             undo.callback(self._drop_link, who)
-            pair = self._links.prepare(who.endpoint_id, wish.addresses.mac, self._mtu(network))
-            port, addresses = self._ports.get(client.meanwhile(pair.begin), wish)
+            start = self._head_start(wish, self._mtu(network))
+            port, addresses = self._ports.get(client.meanwhile(start.take), wish)
             undo.callback(self._drop_port, client, port)
             port = self._mode().settle(client, port)
             if network.gateway == OVN:
                 routers.give_address(client, port)
-            pair.finish()
-            self._attach(who, port)
+            start.finish(self._link(who, port))
             undo.pop_all()
         self._known[who.endpoint_id] = port
         return addresses
+
+    def _head_start(self, wish: Wish, mtu: int) -> HeadStart:
+        who, addresses = wish.who, wish.addresses
+        pair = self._links.prepare(who.endpoint_id, addresses.mac, mtu)
+        mac = addresses.mac or usual_mac(addresses)
+        link = None
+        if mac is not None and wish.port is None and self._mode().early:
+            link = partial(Link, who.network_id, who.endpoint_id, mac=mac)
+        return HeadStart(pair, self._links.attach, link)
 
     def _again(self, client: Client, wish: Wish) -> Addresses | None:
         """The answer of an earlier call, if there was one and the question is the same."""
@@ -201,7 +211,7 @@ class Endpoints:
         port = self.port(client, who)
         network = self._networks.get(client, who.network_id)
         self._links.prepare(who.endpoint_id, port["mac_address"], self._mtu(network)).finish()
-        self._attach(who, self._mode().settle(client, port))
+        self._links.attach(self._link(who, self._mode().settle(client, port)))
 
     def _announce(self, connect: Connect, who: Identity) -> None:
         attached = self._links.attached(who.endpoint_id)
@@ -236,11 +246,9 @@ class Endpoints:
             return False
         return endpoint_id in self._known or not netlink.exists(names.inner(endpoint_id))
 
-    def _attach(self, who: Identity, port: Resource) -> None:
+    def _link(self, who: Identity, port: Resource) -> Link:
         tag = self._mode().tag(port)
-        self._links.attach(
-            Link(who.network_id, who.endpoint_id, port["id"], port["mac_address"], tag)
-        )
+        return Link(who.network_id, who.endpoint_id, port["id"], port["mac_address"], tag)
 
     def _mtu(self, network: Network) -> int:
         passes = self._mode().mtu(network)

@@ -43,6 +43,8 @@ class Order:
         self._failed: dict[str, float] = {}
         self.honours: dict[str, bool] = {}
         """Whether a server does what it is sent twice only once, as far as known."""
+        self.foretells: bool | None = None
+        """Whether the servers make ids that are known before; None if that is not known yet."""
 
     def now(self) -> list[str]:
         since = time.monotonic() - _AVOIDED

@@ -21,7 +21,12 @@ Connect = Callable[[], Client]
 
 
 class Mode(Protocol):
-    """How endpoints are connected."""
+    """How endpoints are connected.
+
+    :ivar early: whether a link can be made with no more known of its port than its id and MAC.
+    """
+
+    early: bool
 
     def check(self, client: Client) -> None:
         """Return if endpoints could be made now, as far as the links do not tell.
@@ -69,6 +74,8 @@ class Mode(Protocol):
 
 class Overlay:
     """On a chassis."""
+
+    early = True
 
     def __init__(self, links: Links) -> None:
         self._links = links

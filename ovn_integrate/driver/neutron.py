@@ -12,13 +12,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
 
-from ovn_integrate import errors, faultpoint
+from ovn_integrate import errors, faultpoint, once
 from ovn_integrate.driver import failover
 from ovn_integrate.driver.keystone import Access
 from ovn_integrate.driver.refusal import HINT, refusal
@@ -26,12 +27,13 @@ from ovn_integrate.errors import Conflict, NotFound, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 
 Resource = dict[str, Any]
+Meanwhile = Callable[[str | None], None]
 
 TIMEOUT = 10.0
 _CONNECT = 3.0
 _CONNECTIONS = 32
 _UNAVAILABLE = 503
-_ONCE = "Idempotency-Key"
+_PORTS = "/v2.0/ports"
 
 _NOT_FOUND = {
     "networks": errors.NetworkNotFound,
@@ -69,7 +71,7 @@ class Client:
         self._access = access
         self.timeout = timeout
         self._deadline = float("inf")
-        self._meanwhile: Callable[[], None] | None = None
+        self._meanwhile: Meanwhile | None = None
         self._order = failover.Order(self.urls)
         verify = True if access is None else access.verify
         mine = credentials if access is None else None
@@ -83,11 +85,12 @@ class Client:
         client._deadline = time.monotonic() + seconds
         return client
 
-    def meanwhile(self, do: Callable[[], None]) -> Client:
+    def meanwhile(self, do: Meanwhile) -> Client:
         """The same client that uses the server's time: when a request with a body has been sent,
         it does something of its own before it reads the answer.
 
-        :param do: may be called several times, and raises nothing.
+        :param do: may be called several times, and raises nothing. It is told the id of the port
+            that is being made, where the server makes ids that are known before; else None.
         """
         client = object.__new__(Client)
         client.__dict__.update(self.__dict__)
@@ -142,10 +145,11 @@ class Client:
         kind = _singular(collection)
         subject = f"{kind} {attributes.get('name') or ''}".strip()
         key = _key(kind)
-        # Of one key our own server makes one thing, however often it is sent; Neutron ignores it.
-        once = {_ONCE: str(uuid.uuid4())}
         path = f"/v2.0/{collection}"
-        answer = self._call("POST", path, subject, json={key: attributes}, headers=once)
+        # Of one key our own server makes one thing, however often it is sent; Neutron ignores it.
+        only = str(uuid.uuid4())
+        more = {"headers": {once.HEADER: only}, "foretold": self._foretold(path, only)}
+        answer = self._call("POST", path, subject, json={key: attributes}, **more)
         made: Resource = answer[key]
         return made
 
@@ -275,19 +279,34 @@ class Client:
         """Whether a server makes one thing of a creation that it, or another, is sent twice."""
         known = self._order.honours
         if url not in known:
-            said = self._send("GET", f"{url}/v2.0/extensions/{_ONCE.lower()}", timeout, True)
+            said = self._send("GET", f"{url}/v2.0/extensions/{once.DONE_ONCE}", timeout, True)
             known[url] = said.status_code == 200
         return known[url]
+
+    def _foretold(self, path: str, key: str) -> str | None:
+        """The id that a creation is going to give to what it makes, if somebody wants to know."""
+        if self._meanwhile is None or path != _PORTS:
+            return None
+        if self._order.foretells is None:
+            self._order.foretells = self.has_extension(once.FORETOLD)
+        return once.made(once.request(path, key), "Port") if self._order.foretells else None
 
     def _bases(self) -> Sequence[str]:
         known = None if self._access is None else self._access.endpoint()
         return self._order.now() if known is None else (known,)
 
     def _send(
-        self, method: str, url: str, timeout: tuple[float, float], watched: bool, **request: Any
+        self,
+        method: str,
+        url: str,
+        timeout: tuple[float, float],
+        watched: bool,
+        foretold: str | None = None,
+        **request: Any,
     ) -> requests.Response:
         if self._meanwhile is not None and "json" in request:
-            request["data"] = _Spoken(json.dumps(request.pop("json")).encode(), self._meanwhile)
+            data = json.dumps(request.pop("json")).encode()
+            request["data"] = _Spoken(data, partial(self._meanwhile, foretold))
             headers = request.get("headers", {})
             request["headers"] = {**headers, "Content-Type": "application/json"}
         if self._access is not None:

@@ -43,6 +43,8 @@ _AGE = 5.0  # for which the NICs are remembered; all in seconds
 class Underlay:
     """In a VM. Any thread may use it."""
 
+    early = False  # the VLAN is OVN's choice
+
     def __init__(self, links: Links) -> None:
         self._links = links
         self._nics: tuple[str, list[str], float] = ("", [], 0.0)

@@ -30,6 +30,11 @@ class Pair:
         self._begun = False
         self._error: Error | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be made."""
+        return self._error is not None
+
     def begin(self) -> None:
         """Make it, if that has not been done; what went wrong is told by :meth:`finish`."""
         if self._begun:

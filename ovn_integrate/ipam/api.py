@@ -11,7 +11,6 @@ import json
 import logging
 import select
 import socket
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from ovn_integrate import once
 from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam import bodies, convert, documents, openapi, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
@@ -239,15 +239,12 @@ def _asked(service: Service) -> Service:
 
 
 def _request() -> Request | None:
-    """Which creation it is, where its client may send it to several servers.
-
-    Reference: draft-ietf-httpapi-idempotency-key-header.
-    """
-    key = request.headers.get("Idempotency-Key")
+    """Which creation it is, where its client may send it to several servers."""
+    key = request.headers.get(once.HEADER)
     if key is None:
         return None
-    id = uuid.uuid5(uuid.NAMESPACE_OID, f"{request.path} {key}")
-    return Request(id, partial(_hung_up, request.environ.get("gunicorn.socket")))
+    hung_up = partial(_hung_up, request.environ.get("gunicorn.socket"))
+    return Request(once.request(request.path, key), hung_up)
 
 
 def _hung_up(connection: socket.socket | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ovn_integrate import once
 from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET, SUBNET_POOL
 
 _UPDATED = "2016-10-10T10:00:00-00:00"
@@ -32,7 +33,11 @@ _EXTENSIONS = {
         "Floating IP Port Forwarding support port ranges",
         "external_port_range and internal_port_range",
     ),
-    "idempotency-key": ("Idempotency-Key", "A creation that is sent again is done once"),
+    once.DONE_ONCE: (once.HEADER, "A creation that is sent again is done once"),
+    once.FORETOLD: (
+        "Idempotency-Key: ids",
+        "The first Port of a creation has the UUIDv5 of 'Port 0' in that of 'PATH KEY' in OID",
+    ),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
     "nested-port-tag": ("Nested Port Tag", "OVN chooses the tag of a port below a parent for 0"),
     "net-mtu": ("Network MTU", "The MTU of a network"),

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
+from ovn_integrate import once
 from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
 from ovn_integrate.ipam.faults import (
     FloatingIPNotFound,
@@ -227,7 +228,7 @@ class Draft:
             self._undo.pop()()
 
     def _id(self, kind: type, number: int) -> str:
-        return str(uuid.uuid5(self._request, f"{kind.__name__} {number}"))
+        return once.made(self._request, kind.__name__, number)
 
     def _claim(self, new: Port | FloatingIp, old: Port | FloatingIp | None) -> None:
         for address in new.addresses:

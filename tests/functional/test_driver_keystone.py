@@ -40,7 +40,7 @@ def test_the_catalog_says_where_and_one_token_serves_all_requests(cloud: Cloud) 
     made = neutron.create("networks", name="blue")
     assert neutron.find("networks", "blue")["id"] == made["id"]
     neutron.ping()
-    neutron.meanwhile(lambda: None).update("networks", made["id"], name="red")
+    neutron.meanwhile(lambda _: None).update("networks", made["id"], name="red")
     assert neutron.delete("networks", made["id"])
     assert cloud.issued == ["token-0"]
 

@@ -204,19 +204,30 @@ def test_what_is_not_there_need_not_be_deleted(server: Callable[..., Server]) ->
 
 
 def test_something_is_done_while_the_server_works(server: Callable[..., Server]) -> None:
-    made = server((200, {"ports": []}), (201, {"port": {"id": "p"}}), (200, {"port": {}}))
-    times = []
-    client = Client([made.url]).meanwhile(lambda: times.append("now"))
+    missing, port = (404, neutron_error("HTTPNotFound")), {"port": {"id": "p"}}
+    made = server((200, {"ports": []}), missing, (201, port), (200, port), (201, port))
+    times: list[str | None] = []
+    client = Client([made.url]).meanwhile(times.append)
     client.query("ports")
     assert times == []
     assert client.create("ports", name="é") == {"id": "p"}
     client.update("ports", "p", name="x")
-    assert times == ["now", "now"]
-    assert [method for method, _ in made.requests] == ["GET", "POST", "PUT"]
+    client.within(9).create("ports")
+    assert times == [None, None, None]  # what the server makes is not known before
+    assert [method for method, _ in made.requests] == ["GET", "GET", "POST", "PUT", "POST"]
+
+
+def test_what_a_server_is_going_to_make_is_told(server: Callable[..., Server]) -> None:
+    made = server((200, {"extension": {}}), (201, {"port": {}}), (201, {"network": {}}))
+    told: list[str | None] = []
+    client = Client([made.url]).meanwhile(told.append)
+    client.create("ports")
+    client.create("networks")
+    assert [one is None for one in told] == [False, True]
 
 
 def test_what_was_meant_for_the_servers_time_is_not_done_without_it(closed: str) -> None:
-    times = []
+    times: list[str | None] = []
     with pytest.raises(ServiceFailed):
-        Client([closed]).meanwhile(lambda: times.append("now")).create("ports", name="x")
+        Client([closed]).meanwhile(times.append).create("ports", name="x")
     assert times == []

@@ -16,6 +16,7 @@ FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 LEVELS = {
     "errors": 1,
     "faultpoint": 1,
+    "once": 1,
     "paths": 2,
     "runner": 2,
     "netlink": 2,
