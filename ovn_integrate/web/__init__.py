@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from ovn_integrate.web.priority import go_first
 from ovn_integrate.web.tls import Files, Tls, load
 
 THREADS = 16
@@ -95,4 +96,5 @@ def serve(
     }
     server = _Server(factory, settings, tls)
     pidfile.parent.mkdir(parents=True, exist_ok=True)
+    go_first()
     server.run()
