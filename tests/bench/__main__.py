@@ -17,7 +17,7 @@ import click
 from tests.lab import Lab, lab_ready
 
 from . import arena, ipam
-from .arena import CONTENDERS, FLOOR, OURS, SHIPPED, Stand
+from .arena import CONTENDERS, FLOOR, OURS, SECURE, SHIPPED, Stand
 from .goals import EMPTY, MANY, Measured
 from .load import Pass
 from .report import Results
@@ -26,7 +26,7 @@ from .stats import figures, spread
 _VERBS = "verbs"
 _RUNS = "docker-run"
 _IPAM = "ipam"
-_DEFAULT = (FLOOR, OURS, SHIPPED, _VERBS, _RUNS, _IPAM)
+_DEFAULT = (FLOOR, OURS, SECURE, SHIPPED, _VERBS, _RUNS, _IPAM)
 _COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
 
 

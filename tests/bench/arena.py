@@ -17,11 +17,13 @@ from .worker import Task
 
 FLOOR = "floor"
 OURS = "ovn-integrate"
+SECURE = "by-tls"
 WAITING = "waiting"
 SHIPPED = "shipped"
 CONTENDERS = {
     FLOOR: "the same work done raw",
     OURS: "this project's driver, its wait for ready off: Join answers at once",
+    SECURE: "likewise in the secure mode: certificates, TLS, a chassis' rights",
     WAITING: "this project's driver as users have it: Join answers when OVN is ready",
     SHIPPED: f"{shipped.PROGRAM}, mended to start under Python 3",
 }
@@ -43,7 +45,7 @@ class Stand:
     def __init__(self, lab: Lab, name: str, networks: int) -> None:
         self.name = name
         self.host = lab.add_host(name)
-        _make_chassis(self.host)
+        _make_chassis(self.host, secure=name == SECURE)
         self._worker = _start_worker(self.host)
         self._say(asdict(_start(self.host, name, networks)))
         self._hear()
@@ -115,9 +117,14 @@ def versions(host: Host) -> dict[str, str]:
     }
 
 
-def _make_chassis(host: Host) -> None:
-    """All but the driver, by the program under test; it is the same for every contender."""
+def _make_chassis(host: Host, *, secure: bool) -> None:
+    """All but the driver, by the program under test; it is the same for every contender, but for
+    those in the secure mode, which have their IPAM server as well."""
     host.start_ovs()
+    if secure:
+        where = ("--ipam", host.address, "--tep", host.address)
+        host.cli("--timeout", _PATIENCE, "up", "--all-in-one", "--tls", "--no-driver", *where)
+        return
     for words in (
         ("central", "start", "--listen", host.address, "--insecure"),
         ("set-ipam", host.address),
@@ -136,9 +143,11 @@ def _start(host: Host, name: str, networks: int) -> Task:
     if name == SHIPPED:
         _start_shipped(host)
         return Task(address=shipped.ADDRESS, networks=networks)
-    ipam = f"{host.address}:9696"
-    host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", "--listen", ipam, "--insecure")
-    wait = ("--ready-timeout", "0") if name == OURS else ()
+    ipam = "" if name == SECURE else f"{host.address}:9696"
+    if ipam:
+        where = ("--listen", ipam, "--insecure")
+        host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", *where)
+    wait = () if name == WAITING else ("--ready-timeout", "0")
     host.cli("--timeout", _PATIENCE, "driver", "start", "--detach", *wait)
     return Task(address=_SOCKET, networks=networks, ipam=ipam)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from . import runs, verbs
-from .arena import FLOOR, OURS, SHIPPED
+from .arena import FLOOR, OURS, SECURE, SHIPPED
 from .stats import CALLS, READY, Figures, Spread
 
 EMPTY = "NB empty"
@@ -34,6 +34,9 @@ class Goal:
         return self.ratio >= self.bound if self.least else self.ratio <= self.bound
 
 
+# Who is to reach them, and how that is told.
+_JUDGED = {OURS: "", SECURE: "by TLS, "}
+
 # Whole commands, what each is held against, and how many times as long it may take.
 _COMMANDS = (
     (verbs.HELP, verbs.CLICK, 1.3),
@@ -44,7 +47,12 @@ _COMMANDS = (
 
 def goals(measured: Measured) -> list[Goal]:
     """Those that can be told from what was measured."""
-    return [*_against_shipped(measured), *_against_floor(measured), *_against_empty(measured)]
+    return [
+        goal
+        for name, who in _JUDGED.items()
+        for against in (_against_shipped, _against_floor, _against_empty)
+        for goal in against(measured, name, who)
+    ]
 
 
 def of_commands(commands: Mapping[str, Spread]) -> Iterator[Goal]:
@@ -55,41 +63,41 @@ def of_commands(commands: Mapping[str, Spread]) -> Iterator[Goal]:
             yield Goal(f"{one}, times {other}", ratio, bound, least=False)
 
 
-def _against_shipped(measured: Measured) -> Iterator[Goal]:
+def _against_shipped(measured: Measured, name: str, who: str) -> Iterator[Goal]:
     for (state, at_a_time), by_name in measured.items():
-        ours, theirs = by_name.get(OURS), by_name.get(SHIPPED)
+        ours, theirs = by_name.get(name), by_name.get(SHIPPED)
         if ours is None or theirs is None:
             continue
         if at_a_time == MANY and theirs.readied:
-            what = f"{state}, {MANY} at a time: endpoints ready a second, times shipped"
+            what = f"{who}{state}, {MANY} at a time: endpoints ready a second, times shipped"
             yield Goal(what, ours.readied / theirs.readied, 6.0, least=True)
         if at_a_time == 1:
             for step, bound in ((CALLS, 4.0), (READY, 2.0)):
                 ratio = _ratio(theirs, ours, step)
                 if ratio is not None:
-                    what = f"{state}, one at a time: {step}, times faster than shipped"
+                    what = f"{who}{state}, one at a time: {step}, times faster than shipped"
                     yield Goal(what, ratio, bound, least=True)
 
 
-def _against_floor(measured: Measured) -> Iterator[Goal]:
+def _against_floor(measured: Measured, name: str, who: str) -> Iterator[Goal]:
     for (state, at_a_time), by_name in measured.items():
-        if at_a_time == 1 and OURS in by_name and FLOOR in by_name:
-            ratio = _ratio(by_name[OURS], by_name[FLOOR], READY)
+        if at_a_time == 1 and name in by_name and FLOOR in by_name:
+            ratio = _ratio(by_name[name], by_name[FLOOR], READY)
             if ratio is not None:
-                what = f"{state}, one at a time: {READY}, times the floor"
+                what = f"{who}{state}, one at a time: {READY}, times the floor"
                 yield Goal(what, ratio, 1.5, least=False)
 
 
-def _against_empty(measured: Measured) -> Iterator[Goal]:
+def _against_empty(measured: Measured, name: str, who: str) -> Iterator[Goal]:
     for (state, at_a_time), by_name in measured.items():
-        empty = measured.get((EMPTY, at_a_time), {}).get(OURS)
-        full = by_name.get(OURS)
+        empty = measured.get((EMPTY, at_a_time), {}).get(name)
+        full = by_name.get(name)
         if state == EMPTY or empty is None or full is None:
             continue
         for step in (CALLS, READY):
             ratio = _ratio(full, empty, step)
             if ratio is not None:
-                what = f"{state}, {at_a_time} at a time: {step}, times that of the empty NB"
+                what = f"{who}{state}, {at_a_time} at a time: {step}, times that of the empty NB"
                 yield Goal(what, ratio, 1.2, least=False)
 
 

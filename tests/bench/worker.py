@@ -30,7 +30,7 @@ class Task:
 
     :ivar address: of a libnetwork driver; empty for the floor.
     :ivar networks: how many logical networks the endpoints are spread over.
-    :ivar ipam: address of the IPAM server, where the driver takes its ports from one.
+    :ivar ipam: address of the IPAM server, where the driver takes its ports from an open one.
     """
 
     address: str = ""
