@@ -1,6 +1,6 @@
 """A client of Neutron's v2.0 API, of this program's own IPAM server or of a real Neutron.
 
-The only user of ``requests``. Resources are plain dicts, as Neutron's API reference (v2.0) names
+Resources are plain dicts, as Neutron's API reference (v2.0) names
 their attributes; ``collection`` is a plural of it: ``networks``, ``ports``, ``security-groups`` …
 """
 
@@ -10,17 +10,15 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
-from urllib.parse import quote
-
-import requests
-from requests.adapters import HTTPAdapter
+from urllib.parse import quote, urlencode
 
 from ovn_integrate import errors, faultpoint, once
 from ovn_integrate.driver import failover
+from ovn_integrate.driver.exchange import Answer, Exchange, Late, Lost, Spoken
 from ovn_integrate.driver.keystone import Access
 from ovn_integrate.driver.refusal import HINT, refusal
 from ovn_integrate.errors import Conflict, NotFound, ServiceFailed
@@ -31,7 +29,6 @@ Meanwhile = Callable[[str | None], None]
 
 TIMEOUT = 10.0
 _CONNECT = 3.0
-_CONNECTIONS = 32
 _UNAVAILABLE = 503
 _PORTS = "/v2.0/ports"
 
@@ -75,8 +72,7 @@ class Client:
         self._order = failover.Order(self.urls)
         verify = True if access is None else access.verify
         mine = credentials if access is None else None
-        self._session = _session(HTTPAdapter, verify, mine)
-        self._watched = _session(_WatchingAdapter, verify, mine)
+        self._exchange = Exchange(verify, mine)
 
     def within(self, seconds: float) -> Client:
         """The same client with another deadline, over all its calls from now on together."""
@@ -225,13 +221,13 @@ class Client:
             return None
         try:
             return response.json()
-        except requests.JSONDecodeError:
+        except ValueError:
             raise ServiceFailed(response.url, "the answer is no JSON", HINT) from None
 
-    def _answer(self, method: str, path: str, **request: Any) -> requests.Response:
+    def _answer(self, method: str, path: str, **request: Any) -> Answer:
         """The answer of the first server that gives one."""
         trouble = "no server is set; ovn-integrate set-ipam ADDRESS"
-        refusal: requests.Response | None = None
+        refusal: Answer | None = None
         doubt: ServiceFailed | None = None
         urls = self._bases()
         for url in urls:
@@ -241,17 +237,13 @@ class Client:
                 if doubt is not None and not self._does_once(url, timeout):
                     break
                 response = self._send(method, url + path, timeout, watched, **request)
-            except requests.ConnectTimeout:
-                trouble = f"{url}: no connection within {timeout[0]:g} s"
-            except requests.Timeout:
+            except Late:
                 # It may have been applied, and the next server works on the same database.
                 raise ServiceFailed(url, f"no answer within {timeout[1]:g} s", HINT) from None
-            except requests.ConnectionError as error:
-                trouble = f"{url}: {_reason(error)}"
-                if method == "POST" and _was_sent(error):
-                    doubt = ServiceFailed(url, f"broke off ({_reason(error)})", HINT)
-            except requests.RequestException as error:
-                raise ServiceFailed(url, str(error), "ovn-integrate show") from error
+            except Lost as error:
+                trouble = f"{url}: {error}"
+                if method == "POST" and error.sent:
+                    doubt = ServiceFailed(url, f"broke off ({error})", HINT)
             else:
                 if response.status_code != _UNAVAILABLE:
                     self._order.answered(url)
@@ -301,63 +293,25 @@ class Client:
         url: str,
         timeout: tuple[float, float],
         watched: bool,
+        *,
+        params: Mapping[str, str | Sequence[str]] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
         foretold: str | None = None,
-        **request: Any,
-    ) -> requests.Response:
-        if self._meanwhile is not None and "json" in request:
-            data = json.dumps(request.pop("json")).encode()
-            request["data"] = _Spoken(data, partial(self._meanwhile, foretold))
-            headers = request.get("headers", {})
-            request["headers"] = {**headers, "Content-Type": "application/json"}
-        if self._access is not None:
-            request["headers"] = {**request.get("headers", {}), **self._access.headers()}
-        session = self._watched if watched else self._session
-        return session.request(method, url, timeout=timeout, **request)
+    ) -> Answer:
+        own = {} if self._access is None else self._access.headers()
+        if params:
+            url = f"{url}?{urlencode(params, doseq=True)}"
+        body: bytes | Spoken | None = None if json is None else _encoded(json)
+        if self._meanwhile is not None and isinstance(body, bytes):
+            body = Spoken(body, partial(self._meanwhile, foretold))
+        return self._exchange.ask(
+            method, url, timeout, body=body, headers={**(headers or {}), **own}, watched=watched
+        )
 
 
-class _WatchingAdapter(HTTPAdapter):
-    """Gives a server up that is silent, for which there must be another one."""
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {
-            **self.poolmanager.pool_classes_by_scheme,
-            "http": failover.WatchedPool,
-            "https": failover.WatchedSecurePool,
-        }
-
-
-def _session(
-    adapter: type[HTTPAdapter], verify: bool | str, mine: Credentials | None
-) -> requests.Session:
-    session = requests.Session()
-    # Reading .netrc and the proxy settings for each request costs more than the request, and
-    # a proxy for the web is not the way to the IPAM server.
-    session.trust_env = False
-    session.verify = verify
-    if mine is not None:
-        session.verify, session.cert = mine.ca_cert, (mine.certificate, mine.private_key)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, adapter(pool_maxsize=_CONNECTIONS))
-    return session
-
-
-class _Spoken:
-    """A body that does something when it has been sent.
-
-    ``http.client`` sends piece by piece what it iterates over, and goes on to the answer then.
-    """
-
-    def __init__(self, data: bytes, then: Callable[[], None]) -> None:
-        self._data = data
-        self._then = then
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._data
-        self._then()
+def _encoded(body: Any) -> bytes:
+    return json.dumps(body).encode()
 
 
 def _path(*parts: str) -> str:
@@ -377,19 +331,3 @@ def _singular(collection: str) -> str:
 def _key(words: str) -> str:
     """What a kind, or a collection, is called in a body."""
     return words.replace("-", "_")
-
-
-def _was_sent(error: requests.ConnectionError) -> bool:
-    # requests wraps urllib3: a connection that never came to be is a NewConnectionError inside.
-    return "NewConnectionError" not in repr(error)
-
-
-def _reason(error: Exception) -> str:
-    """The innermost of the exceptions that requests and urllib3 wrap into each other."""
-    cause: BaseException = error
-    while True:
-        inner = [getattr(cause, "reason", None), *reversed(cause.args)]
-        wrapped = next((one for one in inner if isinstance(one, BaseException)), None)
-        if wrapped is None:
-            return str(cause).rpartition(": ")[2] or type(cause).__name__
-        cause = wrapped

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ovn_integrate import errors
+from ovn_integrate.driver.exchange import Answer
 from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted, ServiceFailed
-
-if TYPE_CHECKING:
-    import requests
 
 HINT = "ovn-integrate ipam status"
 """What to try where it was out of reach, or failed."""
@@ -23,7 +20,7 @@ _BY_STATUS: dict[int, type[Error]] = {
 }
 
 
-def refusal(response: requests.Response, subject: str) -> Error:
+def refusal(response: Answer, subject: str) -> Error:
     """Neutron's error body as one of ours: by the name of its type, else by its status."""
     kind, message = _said(response)
     known = getattr(errors, kind, None)
@@ -32,7 +29,7 @@ def refusal(response: requests.Response, subject: str) -> Error:
     return known(subject, message.rstrip(". "), HINT if known is ServiceFailed else "")
 
 
-def _said(response: requests.Response) -> tuple[str, str]:
+def _said(response: Answer) -> tuple[str, str]:
     try:
         said = response.json()["NeutronError"]
     except (ValueError, KeyError, TypeError):

@@ -51,7 +51,7 @@ IMPORTERS = {
     "cryptography": {"pki/x509.py"},
     "prometheus_client": {"ipam/metrics.py"},
     "gunicorn": {"web"},
-    "requests": {"driver/neutron.py"},
+    "requests": {"driver/exchange.py"},
     "urllib3": {"driver/failover.py"},
     "keystoneauth1": {"driver/keystone.py"},
     "flask": {"driver/app.py", "ipam/api.py"},
