@@ -8,45 +8,24 @@ from typing import Any
 
 import pytest
 
-from .cluster import Cluster, address, ping, prepare, run_container
+from .cluster import address, ping, run_container
 from .command import Done
 from .host import Host
 from .lab import Lab
+from .secured import PKI, Secure, secured, token
 from .waiting import wait_for
 
-PKI = "/etc/ovn-integrate/pki"
 NETWORK = "secret"
-
-
-class Secure(Cluster):
-    """Like the open one; each host joined with a token of its own, kept in ``tokens``."""
-
-    tokens: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def secure(lab: Lab) -> Iterator[Secure]:
-    central, first, second = (lab.add_host(f"tls{part}") for part in ("-c", "-1", "-2"))
-    made = Secure(central, first, second)
-    made.tokens = {}
-    try:
-        central.cli("--timeout", "20", "central", "start", "--tls", "--listen", central.address)
-        for host in made.hosts:
-            prepare(host)
-            made.tokens[host.name] = token(central, host.name)
-            host.cli("--timeout", "20", "join", made.tokens[host.name], "--tep", host.address)
-        first.cli("network", "create", NETWORK, "--subnet", "192.168.7.0/24")
+    with secured(lab, "tls") as made:
+        made.first.cli("network", "create", NETWORK, "--subnet", "192.168.7.0/24")
         for host in made.hosts:
             host.cli("network", "attach", NETWORK)
             run_container(host, f"on-{host.name}", NETWORK)
         yield made
-    finally:
-        for host in (first, second, central):
-            host.stop()
-
-
-def token(central: Host, name: str, *options: str) -> str:
-    return central.cli("central", "token", name, *options).stdout.strip()
 
 
 def chassis(host: Host) -> str:
