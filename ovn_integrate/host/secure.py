@@ -67,12 +67,18 @@ def show(timeout: float) -> bool:
     return any(changed)
 
 
-def ipam_options() -> list[str]:
-    """The words of ``ipam start`` that have it serve by TLS."""
+def ipam_files() -> dict[str, str]:
+    """The files with which ``ipam start`` serves by TLS, by the names of its options."""
     authority = Authority(paths.pki())
     server = str(authority.server)
-    words = ["--certificate", server, "--private-key", server]
-    return [*words, "--ca-certificate", str(authority.clients)]
+    clients = str(authority.clients)
+    return {"certificate": server, "private_key": server, "ca_certificate": clients}
+
+
+def ipam_options() -> list[str]:
+    """The same as words."""
+    named = ipam_files().items()
+    return [word for name, file in named for word in (f"--{name.replace('_', '-')}", file)]
 
 
 def host_name() -> str:
