@@ -15,13 +15,7 @@ from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
 from ovn_integrate.cli.token import token
-from ovn_integrate.errors import (
-    DatabaseUnavailable,
-    Invalid,
-    NotConfigured,
-    NotPermitted,
-    Unhealthy,
-)
+from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
 from ovn_integrate.host import addresses, settings
 from ovn_integrate.host.credentials import Credentials
 
@@ -118,36 +112,21 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
 
 
 def _take_centrals(options: dict[str, Any]) -> bool:
-    """Have it serve with the certificates of this central host; whether it does.
-
-    :raises NotPermitted: this user may not know whether there are any.
-    """
+    """Have it serve with the certificates of this central host; whether it does."""
     from ovn_integrate.host import secure
 
     files = secure.ipam_files()
-    if options["insecure"] or any(options[name] for name in files):
+    told = options["insecure"] or any(options[name] for name in files)
+    if told or secure.fingerprint() is None:
         return False
-    try:
-        made = secure.fingerprint() is not None
-    except PermissionError as error:
-        raise NotPermitted(str(error.filename), "cannot be read", "run it with sudo") from None
-    if made:
-        options.update(files)
-    return made
+    options.update(files)
+    return True
 
 
 def _beside_southbound() -> str:
-    """The address where Southbound listens by TLS, or else that by which this host speaks to
-    others.
+    from ovn_integrate.host import secure
 
-    :raises NotConfigured: it does not run here, so nobody knows.
-    """
-    from ovn_integrate.host import central
-
-    if not central.running():
-        hint = "ovn-integrate central start; or --listen ADDRESS:PORT"
-        raise NotConfigured("OVN central", "is not running on this host", hint)
-    return next(iter(addresses.beyond(central.listen_hosts())), "") or addresses.default()
+    return secure.ipam_address()
 
 
 def _detach(app: App, bind: str, options: dict[str, Any], form: str) -> None:

@@ -231,7 +231,7 @@ def test_renewal_is_no_outage(secure: Secure) -> None:
 
 
 def test_who_is_revoked_is_refused_at_once(secure: Secure) -> None:
-    """Last, and the host comes back with another token."""
+    """The host comes back with another token."""
     host = secure.second
     done = secure.central.cli("certificates", "revoke", host.name)
     assert "Southbound still takes this certificate" in done.stderr
@@ -242,3 +242,31 @@ def test_who_is_revoked_is_refused_at_once(secure: Secure) -> None:
     host.cli("--timeout", "20", "join", token(secure.central, host.name), "--tep", host.address)
     wait_for(lambda: host.cli("network", "list").returncode == 0, 10, "the host that came back")
     talk(secure)
+
+
+def test_what_a_host_held_that_is_gone_is_freed(secure: Secure) -> None:
+    """Last. It was the way out of a router, which goes out by the other host then."""
+    gone, left = secure.second, secure.first
+    left.cli("network", "create", "out", "--subnet", "192.168.8.0/24")
+    for host in (gone, left):
+        options = ("--opt", "ovn.gateway=ovn", "--as", "out")
+        host.cli("network", "attach", "out", *options)
+        run_container(host, f"out-{host.name}", "out")
+    wait_for(lambda: ways_out(secure) == [chassis(gone)], 20, "the way out")
+    gone.cli("driver", "stop")
+    gone.run("ovn-appctl", "-t", "ovn-controller", "exit", "--restart")
+    done = secure.central.cli("chassis", "remove", gone.name)
+    assert f"lead out by chassis {chassis(left)}" in done.stdout
+    wait_for(lambda: ways_out(secure) == [chassis(left)], 20, "the other way out")
+    assert chassis(gone) not in secure.central.run("ovn-sbctl", "show").stdout
+    ping(left, f"out-{left.name}", secure.central.address)
+    words = ("chassis", "remove", left.name, "--force", "--dry-run")
+    assert "no other chassis offers a way" in secure.central.cli(*words).stdout
+
+
+def ways_out(made: Secure) -> list[str]:
+    """The chassis that the routers' gateways are on, by what Southbound has."""
+    words = ("ovn-sbctl", "--bare", "--columns=chassis", "find", "Port_Binding")
+    found = made.central.run(*words, "type=chassisredirect").stdout.split()
+    get = ("ovn-sbctl", "get", "Chassis")
+    return [made.central.run(*get, row, "name").stdout.strip().strip('"') for row in found]
