@@ -6,7 +6,7 @@ undoes just those, also after ``up`` was killed half way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -47,6 +47,8 @@ class Wish:
     :param token: with which it may have that certificate; None where it has it already, and on
         the central host itself.
     :param insecure: whether central may be open to others than this host without TLS.
+    :param vm: the settings (:func:`ovn_integrate.host.nested.keys`) of a host that is a VM on a
+        chassis, and none itself; empty for a chassis.
     :param timeout: seconds for each step.
     """
 
@@ -59,6 +61,7 @@ class Wish:
     tls: bool = False
     token: Token | None = None
     insecure: bool = False
+    vm: Mapping[str, str | None] = field(default_factory=dict)
     timeout: float = 10.0
     db: str = field(default_factory=paths.host_remote)
 
@@ -159,10 +162,11 @@ def foresee_down(db: str, timeout: float) -> Iterator[Foreseen]:
         return
     with session:
         done = _written_down(session)
-        for step in _done_here(session, db, timeout):
+        wish = _as_it_is(session, db, timeout)
+        for step in _done_here(session, wish):
             own: list[KeyChange] = []
             if step.name == SETTINGS:
-                own = needed(history.foresee(session, dict.fromkeys(_keys(Wish([], [], [])))))
+                own = needed(history.foresee(session, dict.fromkeys(_keys(wish))))
             yield Foreseen(step.name, step.undoes, tuple(own))
     if SWITCH in done:
         yield Foreseen(SWITCH, "stopped")
@@ -175,7 +179,7 @@ def down(db: str, timeout: float) -> Iterator[str]:
         return
     with session:
         done = _written_down(session)
-        for step in _done_here(session, db, timeout):
+        for step in _done_here(session, _as_it_is(session, db, timeout)):
             step.undo()
             yield step.name
         settings.write(session, {DONE_KEY: None}, "down")
@@ -184,12 +188,28 @@ def down(db: str, timeout: float) -> Iterator[str]:
         yield SWITCH
 
 
-def _done_here(session: Session, db: str, timeout: float) -> list[Step]:
+def _as_it_is(session: Session, db: str, timeout: float) -> Wish:
+    """What this host is, as far as undoing needs it."""
+    now = settings.read(session)
+    return Wish(
+        now.ipam_hosts,
+        [],
+        [],
+        all_in_one=True,
+        tls=membership.has_joined(),
+        vm=dict.fromkeys(
+            (settings.MODE, settings.NESTED_BRIDGE, settings.VIF) if now.nested else ()
+        ),
+        timeout=timeout,
+        db=db,
+    )
+
+
+def _done_here(session: Session, wish: Wish) -> list[Step]:
     """The steps that ``up`` did on this host, the last first, but for Open vSwitch itself."""
-    ipam = settings.read(session).ipam_hosts
-    tls = membership.has_joined()
-    wish = Wish(ipam, [], [], all_in_one=True, tls=tls, timeout=timeout, db=db)
-    steps = {step.name: step for step in _steps(session, wish)}
+    # A VM may have been a chassis before.
+    known = [*_steps(session, wish), *_chassis(session, wish)]
+    steps = {step.name: step for step in known}
     return [steps[name] for name in reversed(_written_down(session)) if name in steps]
 
 
@@ -198,6 +218,13 @@ def _steps(session: Session, wish: Wish) -> list[Step]:
     host = [
         *([_certificate(session, wish)] if wish.tls else []),
         _settings(session, wish),
+        *([] if wish.vm else _chassis(session, wish)),
+    ]
+    return here + host + ([_driver(wish)] if wish.driver else [])
+
+
+def _chassis(session: Session, wish: Wish) -> list[Step]:
+    return [
         Step(
             "integration bridge",
             lambda: bridge.is_right(session, wish.datapath),
@@ -213,7 +240,6 @@ def _steps(session: Session, wish: Wish) -> list[Step]:
             lambda: controller.stop(wish.timeout),
         ),
     ]
-    return here + host + ([_driver(wish)] if wish.driver else [])
 
 
 def _here(wish: Wish) -> list[Step]:
@@ -319,11 +345,11 @@ def _settings(session: Session, wish: Wish) -> Step:
 
 
 def _keys(wish: Wish) -> dict[str, str | None]:
-    return {
-        **settings.ipam_keys(wish.ipam, scheme="ssl" if wish.tls else "tcp"),
-        settings.TEP: ",".join(wish.tep),
-        settings.ENCAP_TYPE: ",".join(wish.encap_types),
-    }
+    where = settings.ipam_keys(wish.ipam, scheme="ssl" if wish.tls else "tcp")
+    if wish.vm:
+        return {**where, **wish.vm}
+    tunnels = {settings.TEP: ",".join(wish.tep), settings.ENCAP_TYPE: ",".join(wish.encap_types)}
+    return {**where, **tunnels}
 
 
 def _driver(wish: Wish) -> Step:

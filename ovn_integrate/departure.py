@@ -59,10 +59,10 @@ def remove(
         if present and not force:
             _refuse_alive(southbound, id)
         others = departed.exits({one.name: one.networks for one in known if one.name != id})
-        steps = list(departed.held(client, id))
+        steps = list(departed.held(client, id, others))
         for one in steps:
             if not dry_run:
-                departed.free(client, one, id, others)
+                departed.free(client, one, id)
             said(Step(one.kind, one.name, one.what))
         if present:
             if not dry_run:

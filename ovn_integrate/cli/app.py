@@ -66,6 +66,22 @@ class App:
             credentials=now.credentials,
         )
 
+    def neutron_of_central(self, address: str | None = None) -> Client:
+        """The same as this central host itself, which may free what a chassis may not.
+
+        :param address: of the IPAM server; None for that of this host in the secure mode, else for
+            the one that is set.
+        """
+        from ovn_integrate.host import central, secure, settings
+
+        if secure.fingerprint() is None:
+            return self.neutron(address)
+        from ovn_integrate.driver.neutron import Client
+
+        here = secure.ipam_address() if address is None else address
+        url = settings.ipam_url(central.ANY.get(here, here), "https")
+        return Client([url], timeout=self.timeout, credentials=secure.own())
+
 
 F = TypeVar("F", bound="Callable[..., Any]")
 

@@ -39,7 +39,10 @@ def list_(app: App, form: str) -> None:
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Also one whose ovn-controller answers.")
 @click.option(
-    "--ipam", "address", metavar="ADDRESS", help="The IPAM server.  [default: as set on this host]"
+    "--ipam",
+    "address",
+    metavar="ADDRESS",
+    help="The IPAM server.  [default: in the secure mode this host's, else as set on it]",
 )
 @dry_run_option
 def remove(app: App, name: str, force: bool, address: str | None, dry_run: bool, form: str) -> None:
@@ -52,8 +55,9 @@ def remove(app: App, name: str, force: bool, address: str | None, dry_run: bool,
     from ovn_integrate import departure
 
     steps: list[departure.Step] = []
+    client = app.neutron_of_central(address)
     changed = departure.remove(
-        app.neutron(address), name, app.timeout, force=force, dry_run=dry_run, said=steps.append
+        client, name, app.timeout, force=force, dry_run=dry_run, said=steps.append
     )
     if output.data(
         {"changed": changed and not dry_run, "steps": [one.told() for one in steps]}, form

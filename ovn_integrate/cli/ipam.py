@@ -33,10 +33,9 @@ def ipam() -> None:
 @verb()
 @click.option(
     "--listen",
-    default=f"127.0.0.1:{paths.IPAM_PORT}",
-    show_default=True,
     metavar="ADDRESS:PORT",
-    help="Where to serve.",
+    help=f"Where to serve.  [default: 127.0.0.1:{paths.IPAM_PORT}, on a central host of the secure "
+    "mode where Southbound listens]",
 )
 @click.option("--nb", metavar="REMOTE", help="OVN Northbound.  [default: as set, else this host's]")
 @click.option("--certificate", metavar="FILE", help="Serve TLS with this certificate (PEM).")
@@ -63,13 +62,16 @@ def ipam() -> None:
     "standard output, which is the server's log with --detach.",
 )
 @click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
-def start(app: App, listen: str, detach: bool, form: str, **options: Any) -> None:
+def start(app: App, listen: str | None, detach: bool, form: str, **options: Any) -> None:
     """Serve the IPAM until SIGTERM, or in the background with --detach.
 
     With a certificate, or with tokens, each client is known and may do what its role may; else
     everybody may do everything. Files that are replaced count for the next connections.
+
+    Where ``central start --tls`` has made certificates, they are used unless told otherwise.
     """
-    bind = _bind(listen)
+    by_central = _take_centrals(options)
+    bind = _bind(listen or (_beside_southbound() if by_central else "127.0.0.1"))
     files = _files(options)
     if files is None and not options["insecure"]:
         address = bind.rpartition(":")[0].strip("[]")
@@ -107,6 +109,24 @@ def start(app: App, listen: str, detach: bool, form: str, **options: Any) -> Non
         keep_alive=True,
         tls=served,
     )
+
+
+def _take_centrals(options: dict[str, Any]) -> bool:
+    """Have it serve with the certificates of this central host; whether it does."""
+    from ovn_integrate.host import secure
+
+    files = secure.ipam_files()
+    told = options["insecure"] or any(options[name] for name in files)
+    if told or secure.fingerprint() is None:
+        return False
+    options.update(files)
+    return True
+
+
+def _beside_southbound() -> str:
+    from ovn_integrate.host import secure
+
+    return secure.ipam_address()
 
 
 def _detach(app: App, bind: str, options: dict[str, Any], form: str) -> None:

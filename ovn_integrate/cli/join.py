@@ -7,9 +7,11 @@ import sys
 import click
 
 from ovn_integrate import bringup, paths
+from ovn_integrate.cli import modes
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.cli.up import run
-from ovn_integrate.host import addresses, bridge, encap, settings
+from ovn_integrate.host import addresses, encap, settings
+from ovn_integrate.host.bridge import DATAPATHS
 from ovn_integrate.pki import tokens
 
 
@@ -17,8 +19,9 @@ from ovn_integrate.pki import tokens
 @click.argument("token")
 @click.option("--tep", metavar="ADDRESS[,...]", help="This host's tunnel endpoint.")
 @click.option("--encap-type", default="geneve", show_default=True, metavar="TYPE[,...]")
-@click.option("--datapath", type=click.Choice(bridge.DATAPATHS), default="auto", show_default=True)
+@click.option("--datapath", type=click.Choice(DATAPATHS), default="auto", show_default=True)
 @click.option("--driver/--no-driver", default=True, show_default=True, help="The Docker driver.")
+@modes.options(bridge="The bridge that has the VM's NIC.", overlay=False)
 @dry_run_option
 def join(
     app: App,
@@ -27,10 +30,15 @@ def join(
     encap_type: str,
     datapath: str,
     driver: bool,
+    underlay_mode: bool,
+    bridge: str | None,
+    vif_id: str | None,
     dry_run: bool,
     form: str,
 ) -> None:
     """Make this host a chassis of the central host that made TOKEN: up, with certificates.
+
+    With --underlay-mode it is a VM on a chassis: a certificate, the settings, and the driver.
 
     The key is made here and never leaves this host; - reads the token from standard input, where
     no list of processes shows it. Run again with the same token it goes on where it was killed.
@@ -38,9 +46,13 @@ def join(
     if token == "-":
         token = sys.stdin.read()
     known = tokens.decode(token)
+    vm = modes.keys_of_vm(app, bridge, vif_id) if modes.chosen(False, underlay_mode, bridge) else {}
+    if vm and tep:
+        raise click.UsageError("--tep is for a chassis, which a VM is not")
     wish = bringup.Wish(
         ipam=[settings.endpoint(one)[0] for one in known.addresses],
         tep=settings.parse_addresses(tep) if tep is not None else [addresses.default()],
+        vm=vm,
         encap_types=encap.parse(encap_type),
         datapath=datapath,
         driver=driver,

@@ -11,14 +11,17 @@ from ovn_integrate.cli.app import App
 
 if TYPE_CHECKING:
     from ovn_integrate.host.plan import KeyChange
+    from ovn_integrate.host.settings import Settings
+    from ovn_integrate.ovsdb import Session
 
 Verb = Callable[..., None]
 
 
-def options(*, bridge: str) -> Callable[[Verb], Verb]:
+def options(*, bridge: str, overlay: bool = True) -> Callable[[Verb], Verb]:
     """Decorates a verb with them.
 
     :param bridge: what the help says of ``--bridge``.
+    :param overlay: whether ``--overlay-mode`` is among them, for a host that was a VM before.
     """
     known = (
         click.option(
@@ -40,7 +43,7 @@ def options(*, bridge: str) -> Callable[[Verb], Verb]:
 
     def decorate(function: Verb) -> Verb:
         decorated: Any = function
-        for option in reversed(known):
+        for option in reversed(known if overlay else known[1:]):
             decorated = option(decorated)
         wrapped: Verb = decorated
         return wrapped
@@ -64,6 +67,28 @@ def chosen(overlay: bool, underlay: bool, bridge: str | None) -> str | None:
     return settings.OVERLAY if overlay else None
 
 
+def keys_of_vm(app: App, bridge: str | None, vif_id: str | None) -> dict[str, str | None]:
+    """The settings that make this host a VM on a chassis.
+
+    :raises NotFound: there is no such bridge.
+    :raises click.UsageError: the VM's bridge is not known.
+    """
+    from ovn_integrate.host import nested, settings
+
+    with app.host(nested.TABLES) as session:
+        return _keys_of_vm(session, settings.read(session), bridge, vif_id)
+
+
+def _keys_of_vm(
+    session: Session, now: Settings, bridge: str | None, vif_id: str | None
+) -> dict[str, str | None]:
+    from ovn_integrate.host import nested, settings
+
+    if not (bridge or now.nested_bridge):
+        raise click.UsageError("--underlay-mode needs --bridge")
+    return dict(nested.keys(session, settings.UNDERLAY, bridge, vif_id))
+
+
 def write(
     app: App,
     mode: str,
@@ -85,9 +110,7 @@ def write(
     with app.host(nested.TABLES) as session:
         now = settings.read(session)
         if mode == settings.UNDERLAY:
-            if not (bridge or now.nested_bridge):
-                raise click.UsageError("--underlay-mode needs --bridge")
-            wanted = nested.keys(session, mode, bridge, vif_id)
+            wanted = _keys_of_vm(session, now, bridge, vif_id)
         elif bridge or now.nested:
             wanted = dict(nested.keys(session, mode, bridge, None))
             if not now.encap_types:

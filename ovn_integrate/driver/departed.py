@@ -27,6 +27,7 @@ class Held:
     :param kind: ``port``, ``router``, ``network``.
     :param what: what becomes of it.
     :param owner: the Docker network that a network is held for, as far as tags keep its id.
+    :param to: the chassis by which a router goes out instead; empty for none.
     """
 
     kind: str
@@ -34,10 +35,14 @@ class Held:
     what: str
     owner: str = ""
     id: str = ""
+    to: str = ""
 
 
-def held(client: Client, chassis: str) -> Iterator[Held]:
-    """What a chassis holds, in the order in which to free it."""
+def held(client: Client, chassis: str, others: Sequence[str]) -> Iterator[Held]:
+    """What a chassis holds, in the order in which to free it.
+
+    :param others: the chassis that a router may go out by instead.
+    """
     asked: Mapping[str, str] = {"binding:host_id": chassis}
     # Not every Neutron knows this filter for everyone.
     ports = [one for one in client.query("ports", **asked) if one.get("binding:host_id") == chassis]
@@ -46,8 +51,7 @@ def held(client: Client, chassis: str) -> Iterator[Held]:
             yield Held("port", _described(port), "free", id=port["id"])
     for port in ports:
         if routers.owns(port):
-            name = str(port["device_id"])
-            yield Held("router", name, "lead out by another chassis", id=port["id"])
+            yield _router(client, port, others)
     for network in client.query("networks"):
         for owner in tags.held_at(network["tags"], chassis):
             if not _others_use(client, network, owner, chassis):
@@ -57,18 +61,15 @@ def held(client: Client, chassis: str) -> Iterator[Held]:
             yield Held("network", network["name"], "delete", owner, network["id"])
 
 
-def free(client: Client, one: Held, chassis: str, others: Sequence[str]) -> None:
-    """Free one thing. It may be gone.
-
-    :param others: the chassis that a router may go out by instead.
-    """
+def free(client: Client, one: Held, chassis: str) -> None:
+    """Free one thing. It may be gone."""
     networks = Networks()
     try:
         if one.kind == "port":
             port = client.show("ports", one.id)
             Ports(networks, Notes(), lambda *_: False).let_go(client, port)
         elif one.kind == "router":
-            client.update("ports", one.id, **{"binding:host_id": others[0] if others else ""})
+            client.update("ports", one.id, **{"binding:host_id": one.to})
         else:
             networks.take_off(client, client.show("networks", one.id), one.owner, chassis)
     except NotFound:
@@ -78,6 +79,25 @@ def free(client: Client, one: Held, chassis: str, others: Sequence[str]) -> None
 def exits(networks_of: Mapping[str, frozenset[str]]) -> list[str]:
     """Those chassis by which a router can go out, of some with their physical networks."""
     return sorted(name for name, has in networks_of.items() if gateway.PHYSICAL_NETWORK in has)
+
+
+def _router(client: Client, port: Resource, others: Sequence[str]) -> Held:
+    """A router that went out by the chassis, whose gateway this port is."""
+    name = str(port["device_id"])
+    near = [one for one in others if _has_network(client, name, one)]
+    to = next(iter([*near, *others]), "")
+    what = f"lead out by chassis {to}" if to else "lead out no more: no other chassis offers a way"
+    return Held("router", name, what, id=port["id"], to=to)
+
+
+def _has_network(client: Client, router: str, chassis: str) -> bool:
+    """Whether a Docker network on a router's logical network is on a chassis: of the others, those
+    with a way out have one for other routers, without this one's address."""
+    try:
+        network = client.show("networks", routers.network_of(client.show("routers", router)))
+    except NotFound:
+        return False
+    return bool(tags.held_at(network["tags"], chassis))
 
 
 def _others_use(client: Client, network: Resource, owner: str, chassis: str) -> bool:

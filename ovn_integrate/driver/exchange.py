@@ -86,6 +86,11 @@ class Exchange:
             raise ServiceFailed(url, str(error), "ovn-integrate show") from error
         return answer
 
+    def close(self) -> None:
+        """Close the connections that are idle; what is asked next goes over new ones."""
+        for one in (self._plain, self._watching):
+            one.close()
+
 
 class Spoken:
     """A body that does something when it has been sent.

@@ -38,7 +38,7 @@ _NOT_FOUND = {
     "ports": errors.PortNotFound,
     "security-groups": errors.SecurityGroupNotFound,
 }
-_UNKNOWN_TOKEN = 401
+_UNKNOWN = 401
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -212,8 +212,7 @@ class Client:
 
     def _ask(self, method: str, path: str, subject: str, **request: Any) -> Any:
         response = self._answer(method, path, **request)
-        if response.status_code == _UNKNOWN_TOKEN and self._access is not None:
-            self._access.renew()
+        if response.status_code == _UNKNOWN and self._show_anew():
             response = self._answer(method, path, **request)
         if response.status_code >= 400:
             raise refusal(response, subject)
@@ -223,6 +222,16 @@ class Client:
             return response.json()
         except ValueError:
             raise ServiceFailed(response.url, "the answer is no JSON", HINT) from None
+
+    def _show_anew(self) -> bool:
+        """Have anew what tells who asks; False where nothing does."""
+        if self._access is not None:
+            self._access.renew()
+            return True
+        # An open connection is known by the certificate that it was made with, which may have been
+        # replaced since, and be revoked or have ended.
+        self._exchange.close()
+        return self.credentials is not None
 
     def _answer(self, method: str, path: str, **request: Any) -> Answer:
         """The answer of the first server that gives one."""

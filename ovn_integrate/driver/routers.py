@@ -76,7 +76,7 @@ def connect(client: Client, network_id: str, network: Network, chassis: str) -> 
 def disconnect(client: Client, network_id: str) -> None:
     """Take a Docker network off its router, which goes with the last one on it."""
     for router in _tagged(client, network_id):
-        with _alone(client, _network_of(router)):
+        with _alone(client, network_of(router)):
             client.untag("routers", router["id"], tags.of(network_id))
             _dismantle_left(client, router["id"])
 
@@ -91,7 +91,7 @@ def left(client: Client, **filters: str) -> list[Resource]:
 
 def dismantle(client: Client, router: Resource) -> None:
     """Take away a router that was left, unless some Docker network is on it by now."""
-    with _alone(client, _network_of(router)):
+    with _alone(client, network_of(router)):
         _dismantle_left(client, router["id"])
 
 
@@ -296,7 +296,7 @@ def _is_left(router: Resource) -> bool:
     return made and not tags.holders(router["tags"])
 
 
-def _network_of(router: Resource) -> str:
+def network_of(router: Resource) -> str:
     """The logical network that a router was made for, which is in its name."""
     return str(router["name"]).removeprefix(_name(""))
 

@@ -10,7 +10,8 @@ import socket
 from collections.abc import Callable, Sequence
 
 from ovn_integrate import ovsdb, paths
-from ovn_integrate.host import credentials
+from ovn_integrate.errors import NotConfigured, NotPermitted
+from ovn_integrate.host import addresses, central, credentials
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.ovsdb import NB, SB, Session
 from ovn_integrate.pki import x509
@@ -39,9 +40,15 @@ def make(hosts: Sequence[str], *, anew: bool = False) -> bool:
 
 
 def fingerprint() -> str | None:
-    """Of the authority of this host; None where it has none."""
+    """Of the authority of this host; None where it has none.
+
+    :raises NotPermitted: this user may not look.
+    """
     authority = Authority(paths.pki())
-    return authority.fingerprint() if authority.made else None
+    try:
+        return authority.fingerprint() if authority.made else None
+    except PermissionError as error:
+        raise NotPermitted(str(error.filename), "cannot be read", "run it with sudo") from None
 
 
 def own() -> Credentials:
@@ -67,12 +74,31 @@ def show(timeout: float) -> bool:
     return any(changed)
 
 
-def ipam_options() -> list[str]:
-    """The words of ``ipam start`` that have it serve by TLS."""
+def ipam_files() -> dict[str, str]:
+    """The files with which ``ipam start`` serves by TLS, by the names of its options."""
     authority = Authority(paths.pki())
     server = str(authority.server)
-    words = ["--certificate", server, "--private-key", server]
-    return [*words, "--ca-certificate", str(authority.clients)]
+    clients = str(authority.clients)
+    return {"certificate": server, "private_key": server, "ca_certificate": clients}
+
+
+def ipam_options() -> list[str]:
+    """The same as words."""
+    named = ipam_files().items()
+    return [word for name, file in named for word in (f"--{name.replace('_', '-')}", file)]
+
+
+def ipam_address() -> str:
+    """Where the IPAM server of this host is unless told otherwise: beside Southbound, or else at
+    the address by which this host speaks to others.
+
+    :raises NotConfigured: Southbound does not run here, so nobody knows.
+    """
+    if not central.running():
+        raise NotConfigured(
+            "OVN central", "is not running on this host", "ovn-integrate central start"
+        )
+    return next(iter(addresses.beyond(central.listen_hosts())), "") or addresses.default()
 
 
 def host_name() -> str:

@@ -220,14 +220,17 @@ def parse_addresses(text: str) -> list[str]:
     return [parse_address(part) for part in parts]
 
 
-def ipam_url(server: str) -> str:
-    """The base URL of an IPAM server given as an address, ``ADDRESS:PORT`` or a URL."""
+def ipam_url(server: str, scheme: str = "http") -> str:
+    """The base URL of an IPAM server given as an address, ``ADDRESS:PORT`` or a URL.
+
+    :param scheme: of one that is no URL.
+    """
     if "://" in server:
         return server.rstrip("/")
     try:
-        return f"http://{bracketed(str(ipaddress.ip_address(server)))}:{paths.IPAM_PORT}"
+        return f"{scheme}://{bracketed(str(ipaddress.ip_address(server)))}:{paths.IPAM_PORT}"
     except ValueError:
-        return f"http://{server}"
+        return f"{scheme}://{server}"
 
 
 def endpoint(server: str) -> tuple[str, int]:

@@ -4,7 +4,8 @@ Everybody known may read everything. An operator, and the central host itself, m
 reader nothing more. **A chassis** may do what its driver does for its own containers:
 
 - ports: make and change those bound to itself, and those bound to nobody, which it may bind to
-  itself alone; delete either. Of another chassis' port it may add security groups (a network is
+  itself alone; delete either. Below a VM's port it is the VM that has a port, by what its profile
+  says. Of another chassis' port it may add security groups (a network is
   closed for all hosts at once) and take off those for published ports, and delete a mere
   reservation on a network no Docker network is on. A router's port it may bind, and nothing else.
   The far end of a test (``ovn-integrate test``) is another chassis' to bring up, for a minute.
@@ -22,6 +23,7 @@ What that leaves open between chassis is told in SECURITY.md.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -48,6 +50,7 @@ _OF_NETWORK = "docker:network:"
 _OF_DOCKER = "Docker: "
 _ROUTER = "docker-"
 _OF_ROUTERS = "network:"
+_HOST = "ovn-integrate.host"
 _OPENS = "/"  # in the name of a group for a published port
 
 
@@ -75,7 +78,8 @@ class Act:
 
     :param what: CREATE, UPDATE, …
     :param kind: of the thing.
-    :param wanted: its attributes, by the names of the model; for an interface ``subnet_id``.
+    :param wanted: its attributes, by the names of the model where that has them in the same form;
+        for an interface ``subnet_id``.
     :param current: the thing as it is; None at a creation.
     """
 
@@ -105,19 +109,31 @@ def _update_port(name: str, act: Act, look: Look) -> str | None:
     assert isinstance(port, Port)
     if port.device_owner == TESTED and not {"host_id", "device_owner"} & set(act.wanted):
         return None
-    if port.host_id not in ("", name):
-        return _of_another(port, act, look)
+    other = _other(port, name)
+    if other:
+        return _of_another(port, other, act, look)
     if port.device_owner.startswith(_OF_ROUTERS) and set(act.wanted) - {"host_id"}:
         return "the port is a router's"
     return _ownership(act) or _binding(name, act)
 
 
-def _of_another(port: Port, act: Act, look: Look) -> str | None:
+def _of_another(port: Port, other: str, act: Act, look: Look) -> str | None:
     lost = set(port.security_groups or ()) - set(act.wanted.get("security_groups") or ())
     opening = (_opens(look(SecurityGroup, id)) for id in lost)
     if set(act.wanted) == {"security_groups"} and all(opening):
         return None
-    return f"the port is bound to {port.host_id}"
+    return f"the port is bound to {other}"
+
+
+def _other(port: Port, name: str) -> str:
+    """Who else than a chassis has a port: whom it is bound to, or the VM that its profile names.
+    Empty for nobody."""
+    both = (port.host_id, _named_host(json.loads(port.profile)))
+    return next((one for one in both if one not in ("", name)), "")
+
+
+def _named_host(profile: Mapping[str, Any]) -> str:
+    return str(profile.get(_HOST) or "")
 
 
 def _opens(group: Any) -> bool:
@@ -127,17 +143,19 @@ def _opens(group: Any) -> bool:
 def _delete_port(name: str, act: Act, look: Look) -> str | None:
     port = act.current
     assert isinstance(port, Port)
-    if port.host_id in ("", name) or port.device_owner == TESTED:
+    other = _other(port, name)
+    if not other or port.device_owner == TESTED:
         return None
     if port.device_owner == RESERVED and not _held(look(Network, port.network_id)):
         return None
-    return f"the port is bound to {port.host_id}"
+    return f"the port is bound to {other}"
 
 
 def _tag_port(name: str, act: Act, look: Look) -> str | None:
     port = act.current
     assert isinstance(port, Port)
-    return None if port.host_id in ("", name) else f"the port is bound to {port.host_id}"
+    other = _other(port, name)
+    return f"the port is bound to {other}" if other else None
 
 
 def _ownership(act: Act) -> str | None:
@@ -146,10 +164,13 @@ def _ownership(act: Act) -> str | None:
 
 
 def _binding(name: str, act: Act) -> str | None:
-    host = act.wanted.get("host_id") or ""
     if act.what == CREATE and act.wanted.get("device_owner") == TESTED:
         return None
-    return None if host in ("", name) else f"a port may be bound to {name} alone, not to {host}"
+    below = _named_host(act.wanted.get("binding:profile") or {})
+    for host in (act.wanted.get("host_id") or "", below):
+        if host not in ("", name):
+            return f"a port may be bound to {name} alone, not to {host}"
+    return None
 
 
 def _create_network(name: str, act: Act, look: Look) -> str | None:

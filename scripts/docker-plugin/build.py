@@ -23,6 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 PACKAGES = "opt/ovn-integrate"
+PKI = Path("/etc/ovn-integrate/pki")  # as in config.json and in ovn_integrate/paths.py
 
 # `ip` and the like are not needed: the driver talks to the kernel itself.
 PROGRAMS = ("sh", "env", "iptables", "iptables-restore")
@@ -59,6 +60,7 @@ def main(target: Path) -> None:
     compile_all(root)
     shutil.copy(HERE / "entrypoint", root / "entrypoint")
     shutil.copy(HERE / "config.json", target / "config.json")
+    have_keys_folder()
     print(f"{target}: {size(target) >> 20} MB; docker plugin create openvswitch {target}")
 
 
@@ -168,6 +170,15 @@ def compile_all(root: Path) -> None:
     # Names of this folder would else stand in tracebacks.
     words = ["-m", "compileall", "-q", "-s", str(root), "-p", "/", str(root)]
     subprocess.run([sys.executable, *words], check=False)
+
+
+def have_keys_folder() -> None:
+    """The folder of this host's keys, in which there is nothing before it joins: Docker enables no
+    plugin that mounts what is not there."""
+    try:
+        PKI.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except PermissionError:
+        print(f"{PKI}: is to be made before the plugin is enabled, by root", file=sys.stderr)
 
 
 def copy_file(root: Path, path: Path) -> None:

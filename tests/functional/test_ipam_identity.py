@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from ovn_integrate.driver import neutron
+from ovn_integrate.errors import NotPermitted
+from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.web import Files
 from tests.certificates import Authority
 from tests.functional.daemons import OvsdbServer
@@ -244,3 +247,17 @@ def test_what_would_be_open_or_cannot_be_served_is_refused(folder: Path, words: 
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "--insecure" in done.stderr or "--private-key" in done.stderr or "/none" in done.stderr
+
+
+def test_a_client_whose_certificate_was_replaced_goes_on(bed: Bed) -> None:
+    """Its open connections are known by the old one, which was revoked, or has ended since."""
+    files = bed.authority.issue("chassis-5", serial=5)
+    own = Credentials(str(files.private_key), str(files.certificate), str(files.ca))
+    client = neutron.Client([f"https://{ADDRESS[0]}:{ADDRESS[1]}"], credentials=own)
+    client.query("networks")
+    (bed.server.ca.parent / "revoked").write_text("5\n")
+    with pytest.raises(NotPermitted, match="was revoked"):
+        client.query("networks")
+    bed.authority.issue("chassis-5", serial=6)
+    made = client.create("networks", name="again")
+    assert client.delete("networks", made["id"])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .cluster import serve
 from .host import Host
 from .lab import Lab
+from .secured import serve_by_tls, token
 
 NIC, BRIDGE = "eth1", "breth1"
 MTU = 1442  # of a VM's NIC, as its network has it
@@ -41,33 +42,37 @@ class Cloud:
 
 
 @contextmanager
-def cloud(lab: Lab, prefix: str) -> Iterator[Cloud]:
-    """All of it on hosts of its own, which end with the block."""
+def cloud(lab: Lab, prefix: str, *, tls: bool = False) -> Iterator[Cloud]:
+    """All of it on hosts of its own, which end with the block.
+
+    :param tls: in the secure mode; the VMs are to join.
+    """
     hosts = [lab.add_host(f"{prefix}{part}") for part in ("-c", "-1", "-2", "-v1", "-v2")]
     central, *others = hosts
     try:
-        serve(central)
+        (serve_by_tls if tls else serve)(central)
+        up = ("up", "--ipam", central.address)
         for chassis in others[:2]:
             chassis.start_ovs()
             chassis.put_nic_in_bridge()
-            chassis.cli("up", "--no-driver", "--ipam", central.address, "--tep", chassis.address)
-        central.start_ovs()
-        central.cli("set-ipam", central.address)
-        central.cli("network", "create", "vms", "--subnet", "10.50.0.0/24")
+            words = ("join", token(central, chassis.name)) if tls else up
+            chassis.cli("--timeout", "20", *words, "--no-driver", "--tep", chassis.address)
+        others[0].cli("network", "create", "vms", "--subnet", "10.50.0.0/24")
         pairs = zip(others[:2], others[2:], strict=True)
         first, second = (
-            _boot(central, chassis, host, f"vm{number}.vms")
-            for number, (chassis, host) in enumerate(pairs)
+            _boot(chassis, host, f"vm{number}.vms") for number, (chassis, host) in enumerate(pairs)
         )
+        for vm in () if tls else (first, second):
+            vm.host.cli("set-ipam", central.address)
         yield Cloud(central, (first, second))
     finally:
         for host in reversed(hosts):
             host.stop()
 
 
-def _boot(central: Host, chassis: Host, host: Host, name: str) -> Vm:
+def _boot(chassis: Host, host: Host, name: str) -> Vm:
     """What a cloud makes of a VM, and what its user has in it."""
-    port = json.loads(central.cli("port", "create", name, "-o", "json").stdout)["port"]
+    port = json.loads(chassis.cli("port", "create", name, "-o", "json").stdout)["port"]
     tap = "tap0"
     veth = ("link", "add", tap, "mtu", str(MTU), "type", "veth")
     peer = ("peer", "name", NIC, "address", port["mac"], "mtu", str(MTU), "netns", str(host.pid))
@@ -90,5 +95,4 @@ def _boot(central: Host, chassis: Host, host: Host, name: str) -> Vm:
     host.run("ip", "address", "add", f"{port['addresses'][0]}/24", "dev", BRIDGE)
     host.start_docker()
     host.load_image()
-    host.cli("set-ipam", central.address)
     return Vm(host, port["id"])

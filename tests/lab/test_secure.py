@@ -8,45 +8,24 @@ from typing import Any
 
 import pytest
 
-from .cluster import Cluster, address, ping, prepare, run_container
+from .cluster import address, ping, run_container
 from .command import Done
 from .host import Host
 from .lab import Lab
+from .secured import PKI, Secure, secured, token
 from .waiting import wait_for
 
-PKI = "/etc/ovn-integrate/pki"
 NETWORK = "secret"
-
-
-class Secure(Cluster):
-    """Like the open one; each host joined with a token of its own, kept in ``tokens``."""
-
-    tokens: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def secure(lab: Lab) -> Iterator[Secure]:
-    central, first, second = (lab.add_host(f"tls{part}") for part in ("-c", "-1", "-2"))
-    made = Secure(central, first, second)
-    made.tokens = {}
-    try:
-        central.cli("--timeout", "20", "central", "start", "--tls", "--listen", central.address)
-        for host in made.hosts:
-            prepare(host)
-            made.tokens[host.name] = token(central, host.name)
-            host.cli("--timeout", "20", "join", made.tokens[host.name], "--tep", host.address)
-        first.cli("network", "create", NETWORK, "--subnet", "192.168.7.0/24")
+    with secured(lab, "tls") as made:
+        made.first.cli("network", "create", NETWORK, "--subnet", "192.168.7.0/24")
         for host in made.hosts:
             host.cli("network", "attach", NETWORK)
             run_container(host, f"on-{host.name}", NETWORK)
         yield made
-    finally:
-        for host in (first, second, central):
-            host.stop()
-
-
-def token(central: Host, name: str, *options: str) -> str:
-    return central.cli("central", "token", name, *options).stdout.strip()
 
 
 def chassis(host: Host) -> str:
@@ -252,7 +231,7 @@ def test_renewal_is_no_outage(secure: Secure) -> None:
 
 
 def test_who_is_revoked_is_refused_at_once(secure: Secure) -> None:
-    """Last, and the host comes back with another token."""
+    """The host comes back with another token."""
     host = secure.second
     done = secure.central.cli("certificates", "revoke", host.name)
     assert "Southbound still takes this certificate" in done.stderr
@@ -263,3 +242,31 @@ def test_who_is_revoked_is_refused_at_once(secure: Secure) -> None:
     host.cli("--timeout", "20", "join", token(secure.central, host.name), "--tep", host.address)
     wait_for(lambda: host.cli("network", "list").returncode == 0, 10, "the host that came back")
     talk(secure)
+
+
+def test_what_a_host_held_that_is_gone_is_freed(secure: Secure) -> None:
+    """Last. It was the way out of a router, which goes out by the other host then."""
+    gone, left = secure.second, secure.first
+    left.cli("network", "create", "out", "--subnet", "192.168.8.0/24")
+    for host in (gone, left):
+        options = ("--opt", "ovn.gateway=ovn", "--as", "out")
+        host.cli("network", "attach", "out", *options)
+        run_container(host, f"out-{host.name}", "out")
+    wait_for(lambda: ways_out(secure) == [chassis(gone)], 20, "the way out")
+    gone.cli("driver", "stop")
+    gone.run("ovn-appctl", "-t", "ovn-controller", "exit", "--restart")
+    done = secure.central.cli("chassis", "remove", gone.name)
+    assert f"lead out by chassis {chassis(left)}" in done.stdout
+    wait_for(lambda: ways_out(secure) == [chassis(left)], 20, "the other way out")
+    assert chassis(gone) not in secure.central.run("ovn-sbctl", "show").stdout
+    ping(left, f"out-{left.name}", secure.central.address)
+    words = ("chassis", "remove", left.name, "--force", "--dry-run")
+    assert "no other chassis offers a way" in secure.central.cli(*words).stdout
+
+
+def ways_out(made: Secure) -> list[str]:
+    """The chassis that the routers' gateways are on, by what Southbound has."""
+    words = ("ovn-sbctl", "--bare", "--columns=chassis", "find", "Port_Binding")
+    found = made.central.run(*words, "type=chassisredirect").stdout.split()
+    get = ("ovn-sbctl", "get", "Chassis")
+    return [made.central.run(*get, row, "name").stdout.strip().strip('"') for row in found]

@@ -9,10 +9,10 @@ import pytest
 
 from .host import Host
 from .lab import Lab
+from .secured import PKI
 from .test_all_in_one import changed
 from .waiting import wait_for
 
-PKI = "/etc/ovn-integrate/pki"
 UP = ("--timeout", "20", "up", "--all-in-one", "--tls", "--no-driver")
 
 

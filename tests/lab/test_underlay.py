@@ -21,7 +21,7 @@ MODE = ("--underlay-mode", "--bridge", BRIDGE)
 def made(lab: Lab) -> Iterator[Cloud]:
     with cloud(lab, "under") as made:
         first, second = made.vms
-        made.central.cli("network", "create", NETWORK, "--subnet", "192.168.7.0/24")
+        first.host.cli("network", "create", NETWORK, "--subnet", "192.168.7.0/24")
         first.host.cli(*START, *MODE)  # finds its own port by the MAC address of its NIC
         second.host.cli(*START, *MODE, env={"OS_VIF_ID": second.port})
         for vm in made.vms:

@@ -162,6 +162,36 @@ def test_where_the_distribution_has_no_unit_the_daemon_runs_in_ours(booted: Boot
         booted.run("systemctl", "start", *theirs, controller)
 
 
+def test_what_became_secure_is_so_after_a_boot(booted: Booted) -> None:
+    """Central and the chassis go over to TLS once, by hand; the units need no word of it."""
+    here = booted.host.address
+    booted.run("systemctl", "enable", "ovn-central.service")
+    booted.cli("--timeout", "20", "up", "--all-in-one", "--tls", "--ipam", here, "--tep", here)
+    booted.run("rm", DEFAULTS)
+    assert install(booted, "--now", *PARTS)["ovn-integrate-ipam.service"] == "started"
+    booted.power_off()
+    booted.boot()
+    assert serves_by_tls(booted)
+    old = booted.properties("ovn-integrate-ipam.service")["MainPID"]
+    booted.run("systemctl", "kill", "--signal=KILL", "ovn-integrate-ipam.service")
+    wait_for(lambda: serves_by_tls(booted), 30, "the IPAM server")
+    assert booted.properties("ovn-integrate-ipam.service")["MainPID"] not in ("0", old)
+    wait_for(lambda: talk(booted) is None, 30, "the containers to talk")
+    booted.cli("central", "token", "another")
+    booted.docker("network", "create", "-d", "openvswitch", "--subnet", "10.9.0.0/24", "more")
+    booted.docker("network", "rm", "more")
+
+
+def serves_by_tls(booted: Booted) -> bool:
+    """Whether all units run, and nothing of central listens in the clear."""
+    units = (*SERVICES, SOCKET)
+    assert {booted.properties(unit)["ActiveState"] for unit in units} == {"active"}
+    found = json.loads(booted.cli("central", "status", "-o", "json").stdout)["listeners"]
+    here = booted.host.address
+    assert found == [f"pssl:{port}:{here}" for port in (6641, 6642)]
+    return f"https://{here}:9696" in booted.cli("ipam", "status").stdout
+
+
 def test_uninstalling_leaves_nothing(booted: Booted) -> None:
     said = install(booted, "--uninstall", "--dry-run")
     assert set(said.values()) == {"to be removed"}

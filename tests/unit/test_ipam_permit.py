@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_network
@@ -35,6 +36,8 @@ HELD = replace(NET, tags=(tags.MADE, tags.of(ID), tags.at(ID, OTHER)))
 EXTERNAL = Network(id="x", external=True)
 PORT = Port(id="p", network_id="n", mac_address="02:00:00:00:00:01")
 MINE, THEIRS = replace(PORT, host_id=ME), replace(PORT, host_id=OTHER)
+BELOW, BELOW_OTHER = ({"parent_name": "v", owners.HOST: host} for host in (ME, OTHER))
+OF_VM, OF_OTHER_VM = (replace(PORT, profile=json.dumps(one)) for one in (BELOW, BELOW_OTHER))
 FAR_END = replace(THEIRS, device_owner=owners.TESTED)
 RESERVED = replace(THEIRS, device_owner=owners.RESERVED)
 OF_ROUTER = replace(PORT, device_owner="network:router_gateway")
@@ -66,6 +69,12 @@ IN, OUT = subnet("n"), subnet("x")
 ALLOWED: list[tuple[str, type, Mapping[str, Any], Any, tuple[Any, ...]]] = [
     (CREATE, Port, {"host_id": ME}, None, ()),
     (CREATE, Port, {"device_owner": owners.SET_ASIDE}, None, ()),
+    (CREATE, Port, {"host_id": "", "binding:profile": BELOW}, None, ()),
+    (UPDATE, Port, {"binding:profile": {}}, OF_VM, ()),
+    (UPDATE, Port, {"binding:profile": BELOW}, PORT, ()),
+    (UPDATE, Port, {"security_groups": ("a",)}, OF_OTHER_VM, ()),
+    (DELETE, Port, {}, OF_VM, ()),
+    (TAG, Port, {}, OF_VM, ()),
     (CREATE, Port, {"device_owner": owners.TESTED, "host_id": OTHER}, None, ()),
     (UPDATE, Port, {"name": "far"}, FAR_END, ()),
     (DELETE, Port, {}, FAR_END, ()),
@@ -109,6 +118,12 @@ ALLOWED: list[tuple[str, type, Mapping[str, Any], Any, tuple[Any, ...]]] = [
 REFUSED: list[tuple[str, type, Mapping[str, Any], Any, tuple[Any, ...], str]] = [
     (CREATE, Port, {"host_id": OTHER}, None, (), "not to chassis-2"),
     (CREATE, Port, {"device_owner": "network:router_gateway"}, None, (), "is for routers"),
+    (CREATE, Port, {"binding:profile": BELOW_OTHER}, None, (), "not to chassis-2"),
+    (UPDATE, Port, {"binding:profile": BELOW_OTHER}, PORT, (), "not to chassis-2"),
+    (UPDATE, Port, {"binding:profile": {}}, OF_OTHER_VM, (), "is bound to chassis-2"),
+    (DELETE, Port, {}, OF_OTHER_VM, (), "is bound to chassis-2"),
+    (TAG, Port, {}, OF_OTHER_VM, (), "is bound to chassis-2"),
+    (DELETE, Port, {}, replace(OF_VM, host_id=OTHER), (), "is bound to chassis-2"),
     (UPDATE, Port, {"host_id": OTHER}, PORT, (), "not to chassis-2"),
     (UPDATE, Port, {"host_id": OTHER}, MINE, (), "not to chassis-2"),
     (UPDATE, Port, {"host_id": ME}, THEIRS, (), "is bound to chassis-2"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ovn_integrate.driver import routers
+from ovn_integrate.driver import departed, routers
 from ovn_integrate.driver.model import Network, Place, Pool
 from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
@@ -150,3 +150,19 @@ def test_a_network_that_cannot_be_had_leaves_nothing(host: Host) -> None:
     error = host.error("NetworkDriver.CreateNetwork", lan.body)
     assert "sysctl -w net.ipv4.ip_forward=1" in error
     assert host.neutron.query("networks") == host.neutron.query("routers") == []
+
+
+def test_a_router_whose_chassis_is_gone_goes_out_by_one_that_has_its_network(
+    neutron: Client, network: Network
+) -> None:
+    near = "chassis-with-it"
+    options = NetworkOptions(network="foo", gateway="ovn")
+    Networks().adopt(neutron, new_id(), options, [], Place(near))
+    routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
+    for others, to in (([], ""), (["a"], "a"), (["a", near], near)):
+        (found,) = (one for one in departed.held(neutron, CHASSIS, others) if one.kind == "router")
+        assert found.to == to
+        assert (to or "no other chassis") in found.what
+    departed.free(neutron, found, CHASSIS)
+    assert [port["binding:host_id"] for port in neutron.query("ports", id=found.id)] == [near]
+    routers.disconnect(neutron, DOCKER_IDS[0])
