@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import cast
 
@@ -55,3 +56,15 @@ FAULTS = (
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_under_load(made: Raft, fault: Fault) -> None:
     under_load(made, fault)
+
+
+def test_each_central_host_may_be_asked(made: Raft) -> None:
+    """Whichever leads: verbs there ask the databases of their own host."""
+    for member in made.members:
+        told = json.loads(member.cli("central", "status", "-o", "json").stdout)
+        assert told["running"], member
+        assert told["listeners"] == ["ptcp:6641:0.0.0.0", "ptcp:6642:0.0.0.0"]
+        assert not json.loads(member.cli("central", "start", "-o", "json").stdout)["changed"]
+        for words in (("chassis", "list"), ("topology",)):
+            said = member.cli(*words).stdout
+            assert all(host.name in said for host in made.hosts)
