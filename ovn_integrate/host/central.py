@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ovn_integrate import paths
@@ -143,9 +143,10 @@ def listens(hosts: Iterable[str], *, tls: bool = False) -> bool:
 
     :param tls: by TLS, and nowhere in the clear.
     """
-    wanted = {_target(port, host, tls) for host in hosts for _, _, _, port in _DATABASES}
     found = set(describe()["listeners"])
-    return wanted <= found and not (tls and any(one.startswith(_CLEAR) for one in found))
+    if tls and any(one.startswith(_CLEAR) for one in found):
+        return False
+    return all(_covered(port, host, tls, found) for host in hosts for _, _, _, port in _DATABASES)
 
 
 def listen_hosts() -> list[str]:
@@ -207,7 +208,7 @@ def _set_listeners(
     remove: Sequence[str] = (),
     tls: bool = False,
 ) -> bool:
-    adding = [_target(port, host, tls) for host in add]
+    adding = {_target(port, host, tls): host for host in add}
     # One port takes one of both ways.
     removing = {_target(port, host, not tls) for host in add}
     removing |= {_target(port, host, way) for host in remove for way in (True, False)}
@@ -224,7 +225,7 @@ def _set_listeners(
             if row.target in adding:
                 draft.set(row, **role)
         have = {row.target for row in kept}
-        missing = [one for one in adding if one not in have]
+        missing = [one for one in adding if not _covered(port, adding[one], tls, have)]
         if missing or len(kept) != len(root.connections):
             made = [draft.insert("Connection", target=one) for one in missing]
             for row in made:
@@ -247,6 +248,12 @@ def _identity(name: str, table: str, remote: str, timeout: float) -> Any:
     with _open(remote, name, columns, timeout, patient=True) as session:
         # A stranger's database may be empty.
         return next((row.uuid for row in session.rows(table)), None)
+
+
+def _covered(port: int, host: str, tls: bool, targets: Collection[str]) -> bool:
+    """Whether these targets have an address, or all addresses of its family."""
+    every = "::" if ":" in host else "0.0.0.0"
+    return any(_target(port, one, tls) in targets for one in (host, every))
 
 
 def _target(port: int, host: str, tls: bool) -> str:
