@@ -61,10 +61,17 @@ def show(timeout: float) -> bool:
     for (remote, name, table), wanted in _databases():
         with _open(remote(), name, table, timeout) as session:
             changed.append(credentials.write(session, table, wanted))
-    mine = own()
-    # For what this process asks of them next.
-    ovsdb.present(mine.private_key, mine.certificate, mine.ca_cert)
+    present()
     return any(changed)
+
+
+def present() -> bool:
+    """Have this process show Northbound the servers' certificate; False where there is none."""
+    if not Authority(paths.pki()).server.exists():
+        return False
+    mine = own()
+    ovsdb.present(mine.private_key, mine.certificate, mine.ca_cert)
+    return True
 
 
 def ipam_options() -> list[str]:

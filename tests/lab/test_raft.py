@@ -12,7 +12,7 @@ from . import power
 from .cluster import Cluster
 from .lab import Lab
 from .load import Act, Fault, kill, make_talkers, under_load
-from .raft import DATABASES, Raft, raft
+from .raft import DATABASES, NB_PORT, NORTHD_PORT, PKI, RAFT_PORTS, SB_PORT, Raft, raft
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,12 @@ def made(lab: Lab) -> Iterator[Raft]:
 
 
 def leader_killed(kind: str) -> Act:
-    """Another one leads before it comes back."""
+    """Another one leads before it comes back; all have other certificates than at their start."""
 
     def make(made: Cluster) -> None:
         central = cast(Raft, made)
+        for host in (*central.members, *central.hosts):
+            host.cli("certificates", "renew")
         leader = central.leader(kind)
         kill(leader, f"/run/ovn/ovn{kind}_db.pid")
         assert central.leader(kind) is not leader
@@ -63,8 +65,31 @@ def test_each_central_host_may_be_asked(made: Raft) -> None:
     for member in made.members:
         told = json.loads(member.cli("central", "status", "-o", "json").stdout)
         assert told["running"], member
-        assert told["listeners"] == ["ptcp:6641:0.0.0.0", "ptcp:6642:0.0.0.0"]
-        assert not json.loads(member.cli("central", "start", "-o", "json").stdout)["changed"]
+        assert told["listeners"] == [
+            f"pssl:{port}:0.0.0.0" for port in (NORTHD_PORT, NB_PORT, SB_PORT)
+        ]
+        for more in ((), ("--tls",)):
+            started = member.cli("central", "start", *more, "-o", "json")
+            assert not json.loads(started.stdout)["changed"], started.stderr
         for words in (("chassis", "list"), ("topology",)):
             said = member.cli(*words).stdout
             assert all(host.name in said for host in made.hosts)
+
+
+def test_what_is_for_central_hosts_is_not_for_chassis(made: Raft) -> None:
+    """Northbound refuses a chassis' certificate; the rest of that is up to the packet filter."""
+    host = made.first
+    own = ("-p", f"{PKI}/host.pem", "-c", f"{PKI}/host.pem", "-C", f"{PKI}/ca.pem", "--timeout=5")
+    for command, port, let_in in (
+        ("ovn-sbctl", SB_PORT, True),
+        ("ovn-sbctl", NORTHD_PORT, False),
+        ("ovn-nbctl", NB_PORT, False),
+    ):
+        done = host.run(command, f"--db={made.remotes(port)}", *own, "show", check=False)
+        assert (done.returncode == 0) is let_in, (command, port, done.stderr)
+    keys = ("-cert", f"{PKI}/host.pem", "-key", f"{PKI}/host.pem", "-quiet")
+    for port in RAFT_PORTS.values():
+        where = f"{made.central.address}:{port}"
+        words = ("timeout", "2", "openssl", "s_client", "-connect", where, *keys)
+        done = host.run(*words, check=False)
+        assert (done.returncode, done.stderr) == (124, ""), done
