@@ -12,7 +12,8 @@ from . import power
 from .cluster import Cluster
 from .lab import Lab
 from .load import Act, Fault, kill, make_talkers, under_load
-from .raft import DATABASES, NB_PORT, NORTHD_PORT, PKI, RAFT_PORTS, SB_PORT, Raft, raft
+from .raft import DATABASES, NB_PORT, NORTHD_PORT, PKI, RAFT_PORTS, SB_PORT, Raft, raft, status
+from .waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,6 @@ def host_lost(made: Cluster) -> None:
     for kind in DATABASES:
         assert central.leader(kind) is not lost
     central.start(lost)
-    central.serve_ipam(lost)
 
 
 FAULTS = (
@@ -58,6 +58,21 @@ FAULTS = (
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_under_load(made: Raft, fault: Fault) -> None:
     under_load(made, fault)
+
+
+def test_a_host_that_lost_a_database_joins_again(made: Raft) -> None:
+    """The one that made the clusters: its list has another one in front."""
+    lost, other, third = made.members
+    (id,) = (one for one in status(lost, "nb").splitlines() if one.startswith("Server ID: "))
+    kill(lost, "/run/ovn/ovnnb_db.pid")
+    lost.run("rm", "/var/lib/ovn/ovnnb_db.db")
+    kick = ("-t", "/run/ovn/ovnnb_db.ctl", "cluster/kick", "OVN_Northbound", id.split()[2])
+    made.leader("nb").run("ovn-appctl", *kick)
+    order = ",".join(one.address for one in (other, lost, third))
+    lost.script("central-member", lost.address, order, timeout=120)
+    wait_for(lambda: "Status: cluster member" in status(lost, "nb"), 20, "the member")
+    assert status(lost, "nb").count(" at ssl:") == 3
+    assert "blue" in lost.run("ovn-nbctl", "--no-leader-only", "show").stdout
 
 
 def test_each_central_host_may_be_asked(made: Raft) -> None:
