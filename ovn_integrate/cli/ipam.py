@@ -219,7 +219,7 @@ def _northbound(app: App, named: str | None) -> str:
     """The Northbound database to serve: the named one, else as :func:`_known_northbound`."""
     remote = named or _known_northbound(app)
     if "ssl:" in remote:
-        # Its hosts are no clients of Northbound, so not with the certificate of this one as such.
+        # Northbound takes those of servers, not the one that this host has as a chassis.
         secure.present()
     return remote
 

@@ -65,13 +65,11 @@ def show(timeout: float) -> bool:
     return any(changed)
 
 
-def present() -> bool:
-    """Have this process show Northbound the servers' certificate; False where there is none."""
-    if not Authority(paths.pki()).server.exists():
-        return False
-    mine = own()
-    ovsdb.present(mine.private_key, mine.certificate, mine.ca_cert)
-    return True
+def present() -> None:
+    """Have this process show databases the certificate of this host's servers, if there is one."""
+    if Authority(paths.pki()).server.exists():
+        mine = own()
+        ovsdb.present(mine.private_key, mine.certificate, mine.ca_cert)
 
 
 def ipam_options() -> list[str]:
