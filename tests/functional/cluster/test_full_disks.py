@@ -1,7 +1,7 @@
 """A full disk under one member of a raft cluster of Northbound: the others go on.
 
-What becomes of the member is up to ovsdb-server (3.1): a leader gives up for good, a follower goes
-on in memory alone, with holes in its file.
+What becomes of the member is up to ovsdb-server (3.1 to 4.0): a leader gives up for good, a
+follower goes on in memory alone, with holes in its file.
 """
 
 from __future__ import annotations
