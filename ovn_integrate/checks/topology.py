@@ -50,7 +50,7 @@ def look(host: str, southbound: str | None, timeout: float) -> Topology:
         own, remote = now.system_id or "", now.remote
         tunnels = bridge.tunnels(session)
     remote = southbound or remote or _local()
-    with Session.open(remote, SB, _TABLES, timeout=timeout) as session:
+    with Session.open(remote, SB, _TABLES, timeout=timeout, any_member=True) as session:
         return read(session, own, tunnels)
 
 

@@ -16,7 +16,7 @@ from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
 from ovn_integrate.cli.token import token
 from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
-from ovn_integrate.host import addresses, settings
+from ovn_integrate.host import addresses, secure, settings
 from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
             False, "", f"IPAM server: already running (pid {running})", form, pid=running
         )
         return
-    options["nb"] = options["nb"] or _northbound(app)
+    options["nb"] = _northbound(app, options["nb"])
     if detach:
         _detach(app, bind, options, form)
         return
@@ -208,7 +208,7 @@ def check(app: App, repair: bool, nb: str | None, form: str) -> None:
     """
     from ovn_integrate.ipam import repair as repairs
 
-    remote = nb or _northbound(app)
+    remote = _northbound(app, nb)
     found = repairs.look(remote, app.timeout)
     left = repairs.mend(remote, app.timeout) if repair and found else found
     lines = [_finding(one, mended=one not in left) for one in dict.fromkeys([*found, *left])]
@@ -235,8 +235,17 @@ def _finding(finding: Finding, *, mended: bool) -> dict[str, Any]:
     }
 
 
-def _northbound(app: App) -> str:
-    """The Northbound database to serve: all of a cluster that is set, else this host's own."""
+def _northbound(app: App, named: str | None) -> str:
+    """The Northbound database to serve: the named one, else as :func:`_known_northbound`."""
+    remote = named or _known_northbound(app)
+    if "ssl:" in remote:
+        # Northbound takes those of servers, not the one that this host has as a chassis.
+        secure.present()
+    return remote
+
+
+def _known_northbound(app: App) -> str:
+    """All of a cluster that is set, else this host's own."""
     local = paths.nb_remote()
     here = (paths.ovn_rundir() / "ovnnb_db.sock").exists()
     remote = None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ovn_integrate import paths
 from ovn_integrate.errors import CommandFailed, DatabaseUnavailable
 from ovn_integrate.host import addresses, daemons
 from ovn_integrate.host.settings import bracketed
-from ovn_integrate.ovsdb import NB, SB, Change, Session
+from ovn_integrate.ovsdb import NB, SB, TIMEOUT, Change, Session
 
 _UNITS = ("ovn-central", "ovn-northd")
 
@@ -143,9 +143,10 @@ def listens(hosts: Iterable[str], *, tls: bool = False) -> bool:
 
     :param tls: by TLS, and nowhere in the clear.
     """
-    wanted = {_target(port, host, tls) for host in hosts for _, _, _, port in _DATABASES}
     found = set(describe()["listeners"])
-    return wanted <= found and not (tls and any(one.startswith(_CLEAR) for one in found))
+    if tls and any(one.startswith(_CLEAR) for one in found):
+        return False
+    return all(_covered(port, host, tls, found) for host in hosts for _, _, _, port in _DATABASES)
 
 
 def listen_hosts() -> list[str]:
@@ -169,7 +170,7 @@ def delete_chassis(name: str, timeout: float) -> bool:
             if row is not None:
                 draft.delete(row)
 
-    with Session.open(paths.sb_remote(), SB, _CHASSIS, timeout=timeout) as session:
+    with _open(paths.sb_remote(), SB, _CHASSIS, timeout) as session:
         return session.transact(change, f"chassis {name}").changed
 
 
@@ -191,7 +192,7 @@ def describe() -> dict[str, Any]:
         return {"running": False, "listeners": []}
     listeners: list[str] = []
     for name, table, remote, _ in _DATABASES:
-        with Session.open(remote(), name, _tables(table)) as session:
+        with _open(remote(), name, _tables(table)) as session:
             listeners += [row.target for row in session.rows("Connection")]
     return {"running": True, "listeners": sorted(listeners)}
 
@@ -207,7 +208,7 @@ def _set_listeners(
     remove: Sequence[str] = (),
     tls: bool = False,
 ) -> bool:
-    adding = [_target(port, host, tls) for host in add]
+    adding = {_target(port, host, tls): host for host in add}
     # One port takes one of both ways.
     removing = {_target(port, host, not tls) for host in add}
     removing |= {_target(port, host, way) for host in remove for way in (True, False)}
@@ -224,14 +225,14 @@ def _set_listeners(
             if row.target in adding:
                 draft.set(row, **role)
         have = {row.target for row in kept}
-        missing = [one for one in adding if one not in have]
+        missing = [one for one in adding if not _covered(port, adding[one], tls, have)]
         if missing or len(kept) != len(root.connections):
             made = [draft.insert("Connection", target=one) for one in missing]
             for row in made:
                 draft.set(row, **role)
             draft.set(root, connections=[*kept, *made])
 
-    with Session.open(remote(), name, _tables(table), timeout=timeout) as session:
+    with _open(remote(), name, _tables(table), timeout) as session:
         return session.transact(change, "central listeners").changed
 
 
@@ -244,9 +245,15 @@ def _prove(name: str, table: str, remote: str, timeout: float) -> None:
 
 def _identity(name: str, table: str, remote: str, timeout: float) -> Any:
     columns = {table: ["nb_cfg"]}
-    with Session.open(remote, name, columns, timeout=timeout, patient=True) as session:
+    with _open(remote, name, columns, timeout, patient=True) as session:
         # A stranger's database may be empty.
         return next((row.uuid for row in session.rows(table)), None)
+
+
+def _covered(port: int, host: str, tls: bool, targets: Collection[str]) -> bool:
+    """Whether these targets have an address, or all addresses of its family."""
+    every = "::" if ":" in host else "0.0.0.0"
+    return any(_target(port, one, tls) in targets for one in (host, every))
 
 
 def _target(port: int, host: str, tls: bool) -> str:
@@ -255,10 +262,22 @@ def _target(port: int, host: str, tls: bool) -> str:
 
 def _answers(name: str, table: str, remote: str, rows: int = 0) -> bool:
     try:
-        with Session.open(remote, name, {table: ["nb_cfg"]}, timeout=2.0) as session:
+        with _open(remote, name, {table: ["nb_cfg"]}, 2.0) as session:
             return len(session.rows(table)) >= rows
     except DatabaseUnavailable:
         return False
+
+
+def _open(
+    remote: str,
+    name: str,
+    tables: Mapping[str, Sequence[str]],
+    timeout: float = TIMEOUT,
+    *,
+    patient: bool = False,
+) -> Session:
+    """Here is one server, which need not be the leader of its cluster."""
+    return Session.open(remote, name, tables, timeout=timeout, patient=patient, any_member=True)
 
 
 def _tables(table: str) -> dict[str, list[str]]:

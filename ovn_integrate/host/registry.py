@@ -36,7 +36,7 @@ def session(timeout: float) -> Session:
 
     :raises DatabaseUnavailable: there is none here.
     """
-    return Session.open(paths.sb_remote(), SB, _TABLES, timeout=timeout)
+    return Session.open(paths.sb_remote(), SB, _TABLES, timeout=timeout, any_member=True)
 
 
 def known(southbound: Session) -> list[Chassis]:
@@ -53,7 +53,8 @@ def answering(southbound: Session, names: Iterable[str], timeout: float) -> set[
     """
     wanted = set(names)
     tables = {"NB_Global": ["nb_cfg"]}
-    with Session.open(paths.nb_remote(), NB, tables, timeout=southbound.timeout) as northbound:
+    remote, limit = paths.nb_remote(), southbound.timeout
+    with Session.open(remote, NB, tables, timeout=limit, any_member=True) as northbound:
         number = northbound.transact(_next_number, "who is there?").value
 
     def all_answered() -> bool:

@@ -66,12 +66,17 @@ def show(timeout: float) -> bool:
     """Have both databases use these certificates; whether anything had to change."""
     changed = []
     for (remote, name, table), wanted in _databases():
-        with Session.open(remote(), name, _tables(table), timeout=timeout) as session:
+        with _open(remote(), name, table, timeout) as session:
             changed.append(credentials.write(session, table, wanted))
-    mine = own()
-    # For what this process asks of them next.
-    ovsdb.present(mine.private_key, mine.certificate, mine.ca_cert)
+    present()
     return any(changed)
+
+
+def present() -> None:
+    """Have this process show databases the certificate of this host's servers, if there is one."""
+    if Authority(paths.pki()).server.exists():
+        mine = own()
+        ovsdb.present(mine.private_key, mine.certificate, mine.ca_cert)
 
 
 def ipam_files() -> dict[str, str]:
@@ -120,9 +125,11 @@ def _databases() -> list[tuple[_Database, Credentials]]:
 
 
 def _of_database(remote: Callable[[], str], name: str, table: str) -> Credentials | None:
-    with Session.open(remote(), name, _tables(table), timeout=2.0) as session:
+    with _open(remote(), name, table, 2.0) as session:
         return credentials.of(session.rows(table)[0])
 
 
-def _tables(table: str) -> dict[str, list[str]]:
-    return {table: ["ssl"], credentials.TABLE: credentials.COLUMNS}
+def _open(remote: str, name: str, table: str, timeout: float) -> Session:
+    tables = {table: ["ssl"], credentials.TABLE: credentials.COLUMNS}
+    # This host's own, which need not be the leader of its cluster.
+    return Session.open(remote, name, tables, timeout=timeout, any_member=True)

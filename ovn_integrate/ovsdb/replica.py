@@ -121,9 +121,11 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]  # the ovs package has no t
         remote: str,
         helper: ovs.db.idl.SchemaHelper,
         notice: Callable[[str, Row], None] | None,
+        *,
+        leader_only: bool = True,
     ) -> None:
         """:param notice: called with what happens to each row, and the row."""
-        super().__init__(remote, helper)
+        super().__init__(remote, helper, leader_only=leader_only)
         self.content: dict[str, Table] = {}
         for name, schema in self.tables.items():
             self.content[name] = Table(schema, self.content)

@@ -63,6 +63,7 @@ class Session:
         notice: Notice | None = None,
         patient: bool = False,
         only: Mapping[str, Sequence[Any]] | None = None,
+        any_member: bool = False,
     ) -> Session:
         """Connect and wait for the first replica.
 
@@ -77,13 +78,15 @@ class Session:
         :param patient: try again until then when a server refuses, as one that is starting does.
         :param only: conditions (RFC 7047 5.1, ``<condition>``) of the rows to replicate, any of
             them, by table: the server sends no others.
+        :param any_member: take a raft cluster's other members too: what they have is the leader's
+            of a moment ago, and they hand on to it what is to change.
         :raises DatabaseUnavailable: no server answered in time.
         """
         deadline = time.monotonic() + timeout
         helper = ovs.db.idl.SchemaHelper(schema_json=get_schema(remote, database, timeout, patient))
         for table, columns in _known(helper.schema_json, tables, unread or {}).items():
             helper.register_columns(table, columns, list((unread or {}).get(table, ())))
-        replica = Replica(remote, helper, notice)
+        replica = Replica(remote, helper, notice, leader_only=not any_member)
         for table, conditions in (only or {}).items():
             replica.cond_change(table, list(conditions))
         connection = replica._session.reconnect

@@ -28,7 +28,7 @@ class OvsdbServer:
         self._file = folder / f"{kind}.db"
         self._pidfile = folder / f"{kind}.pid"
         self._socket = folder / f"{kind}.sock"
-        self._folder = folder
+        self.folder = folder
         self._pid: int | None = None
         self.remote = f"unix:{self._socket}"
 
@@ -42,8 +42,8 @@ class OvsdbServer:
             "--no-chdir",
             f"--pidfile={self._pidfile}",
             f"--remote=p{self.remote}",
-            f"--unixctl={self._folder / f'{self.kind}.ctl'}",
-            f"--log-file={self._folder / f'{self.kind}.log'}",
+            f"--unixctl={self.folder / f'{self.kind}.ctl'}",
+            f"--log-file={self.folder / f'{self.kind}.log'}",
             "-vconsole:off",
             str(self._file),
         )
@@ -101,9 +101,17 @@ class Member(OvsdbServer):
 
     def status(self) -> str:
         """What it says of its cluster; nothing when it does not answer."""
-        ask = ["ovs-appctl", "-t", str(self._folder / f"{self.kind}.ctl"), "--timeout=2"]
-        argv = [*ask, "cluster/status", self.database]
+        return self.tell("cluster/status")
+
+    def tell(self, command: str, *words: str) -> str:
+        """What it answers to a command of ovsdb-server(1), if it answers."""
+        ask = ["ovs-appctl", "-t", str(self.folder / f"{self.kind}.ctl"), "--timeout=2"]
+        argv = [*ask, command, self.database, *words]
         return subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT).stdout
+
+    def forget(self) -> None:
+        """Lose what it holds; it joins the cluster anew when it is started."""
+        self._file.unlink()
 
     def _create(self) -> None:
         file = str(self._file)
@@ -114,11 +122,14 @@ class Member(OvsdbServer):
 
 
 def make_cluster(folder: Path, kind: str, size: int = 3) -> list[Member]:
-    """Starts a raft cluster, all of whose servers have joined it when this returns."""
+    """Starts a raft cluster, all of whose servers have joined it when this returns.
+
+    The folder of a member may be there already.
+    """
     members: list[Member] = []
     for number in range(size):
         own = folder / f"{kind}{number}"
-        own.mkdir()
+        own.mkdir(exist_ok=True)
         members.append(Member(own, kind, number, members[0].address if members else ""))
         members[-1].start()
     for member in members:

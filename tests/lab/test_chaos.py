@@ -7,13 +7,8 @@ makes each fault longer.
 
 from __future__ import annotations
 
-import os
-import random
-import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -22,14 +17,24 @@ from .cluster import IMAGE, Cluster, address, cluster, run_container
 from .command import CommandError
 from .host import OVS_CTL, Host
 from .lab import Lab
+from .load import (
+    COLLECTING,
+    NETWORK,
+    PEER,
+    SECONDS,
+    Act,
+    Fault,
+    kill,
+    make_talkers,
+    pinged,
+    serve,
+    settled,
+    under_load,
+)
 from .waiting import wait_for
 
 pytestmark = pytest.mark.needs("faketime")
 
-NETWORK = "blue"
-KEPT, PEER = "kept", "peer"
-SEED = int(os.environ.get("CHAOS_SEED", "1"))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "5"))
 OVN_CTL = "/usr/share/ovn/scripts/ovn-ctl"
 CLOCK = "/run/lab/clock"
 FAKETIME = {
@@ -47,82 +52,12 @@ from ovn_integrate.cli.main import run
 run()
 """
 
-Act = Callable[[Cluster], object]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """:ivar make: makes it, and has what an init would start again running.
-    :ivar talks: whether the data path is to hold throughout.
-    """
-
-    name: str
-    make: Act
-    talks: bool = True
-
 
 @pytest.fixture(scope="module")
 def made(lab: Lab) -> Iterator[Cluster]:
-    print(f"CHAOS_SEED={SEED}")
     with cluster(lab, "chaos") as made:
-        made.first.cli("network", "create", NETWORK, "--subnet", "192.168.1.0/24")
-        for host in made.hosts:
-            serve(host)
-            words = ("--ipam-driver", "openvswitch", "--ipam-opt", f"ovn.network={NETWORK}")
-            host.docker(
-                *("network", "create", "-d", "openvswitch", "--subnet", "192.168.1.0/24", *words),
-                *("-o", f"ovn.network={NETWORK}", NETWORK),
-            )
-        # Process 1 of a container ignores SIGTERM, and dockerd would wait for it.
-        options = ("--stop-signal", "KILL", "--restart", "always")
-        run_container(made.first, KEPT, NETWORK, "--ip", "192.168.1.10", *options)
-        run_container(made.second, PEER, NETWORK, *options)
-        wait_for(lambda: pinged(made) > 0, 20, "the two to talk")
+        make_talkers(made)
         yield made
-
-
-class Load:
-    """Containers that come and go on both hosts. What fails of them during a fault may fail.
-
-    :ivar started: how many ran to their end.
-    """
-
-    def __init__(self, made: Cluster) -> None:
-        self.started = 0
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(host,)) for host in made.hosts]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def more(self, number: int) -> None:
-        """Wait until that many more have come and gone."""
-        wanted = self.started + number
-        wait_for(lambda: self.started >= wanted, 90, f"{number} more containers to come and go")
-
-    def _run(self, host: Host) -> None:
-        while not self._ended.is_set():
-            try:
-                host.docker("run", "--rm", "--network", NETWORK, IMAGE, "true")
-            except CommandError:
-                self._ended.wait(0.2)
-            else:
-                self.started += 1
-
-
-COLLECTING = ("--gc-interval", "3")
-
-
-def serve(host: Host, env: dict[str, str] | None = None) -> None:
-    host.cli("driver", "stop", check=False)
-    host.cli("driver", "start", "--detach", *COLLECTING, env=env)
 
 
 def listen(made: Cluster, port: str = "") -> tuple[str, ...]:
@@ -131,28 +66,6 @@ def listen(made: Cluster, port: str = "") -> tuple[str, ...]:
 
 def serve_ipam(made: Cluster) -> None:
     made.central.cli("ipam", "start", "--detach", *listen(made, ":9696"))
-
-
-def pinged(made: Cluster, count: int = 1) -> int:
-    """How many answers the one gets from the other."""
-    words = ("ping", "-c", str(count), "-W", "1", "192.168.1.10")
-    try:
-        said = made.second.docker("exec", PEER, *words)
-    except CommandError as error:
-        said = str(error)
-    found = re.search(r"(\d+) packets received", said)
-    return int(found[1]) if found else 0
-
-
-def kill(host: Host, pidfile: str) -> None:
-    """Kill a daemon, its worker and its monitor."""
-    number = host.read(pidfile).strip()
-    status = host.read(f"/proc/{number}/status")
-    parent = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid"))
-    command = host.run("cat", f"/proc/{parent}/cmdline", check=False).stdout
-    children = host.read(f"/proc/{number}/task/{number}/children").split()
-    monitor = [parent] if "monitoring" in command else []
-    host.run("kill", "-9", *monitor, number, *children)
 
 
 def driver_killed(made: Cluster) -> None:
@@ -286,29 +199,6 @@ FAULTS = (
 )
 
 
-@contextmanager
-def talking(made: Cluster, throughout: bool) -> Iterator[None]:
-    """The two long-lived containers talk as long as the block lasts, if they are to."""
-    lost: list[str] = []
-    ended = threading.Event()
-
-    def talk() -> None:
-        while not ended.is_set():
-            if pinged(made, 2) == 0:
-                lost.append("two in a row")
-
-    thread = threading.Thread(target=talk)
-    if throughout:
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        if throughout:
-            thread.join()
-    assert not lost, f"answers were lost: {lost}"
-
-
 def test_the_first_packet_arrives(made: Cluster) -> None:
     """The first ping of a container's life, to one on the other host."""
     target = address(made.second, PEER, NETWORK)
@@ -324,16 +214,7 @@ def test_the_first_packet_arrives(made: Cluster) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_under_load(made: Cluster, fault: Fault) -> None:
-    moments = random.Random(f"{SEED} {fault.name}")
-    before = [address(host, name, NETWORK) for host, name in both(made)]
-    with Load(made) as load:
-        load.more(moments.randint(1, 4))
-        with talking(made, fault.talks):
-            threading.Event().wait(moments.random())
-            fault.make(made)
-        load.more(2)
-    settled(made)
-    assert [address(host, name, NETWORK) for host, name in both(made)] == before
+    under_load(made, fault)
 
 
 @pytest.mark.parametrize(
@@ -348,22 +229,6 @@ def test_killed_in_the_middle_of_a_call_of_docker(made: Cluster, point: str) -> 
     serve(made.first)
     made.first.docker(*words)
     settled(made)
-
-
-def both(made: Cluster) -> tuple[tuple[Host, str], tuple[Host, str]]:
-    return (made.first, KEPT), (made.second, PEER)
-
-
-def settled(made: Cluster) -> None:
-    """All talk, and nothing is without an owner: the driver sees to that by itself."""
-    wait_for(lambda: pinged(made) > 0, 60, "the two to talk")
-
-    def owned() -> bool:
-        wrong = owners.ownerless(made)
-        assert not wrong, wrong
-        return True
-
-    wait_for(owned, 60, "all to have an owner")
 
 
 def test_a_host_that_is_gone(made: Cluster) -> None:

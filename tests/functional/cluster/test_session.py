@@ -90,6 +90,15 @@ def test_a_frozen_first_member_does_not_hold_up_the_opening(members: list[Member
     first.thaw()
 
 
+def test_a_member_that_does_not_lead_may_do(members: list[Member]) -> None:
+    follower = next(member for member in members if member is not leader(members))
+    with pytest.raises(DatabaseUnavailable), Session.open(follower.remote, NB, _TABLES, timeout=1):
+        pass
+    with Session.open(follower.remote, NB, _TABLES, timeout=10, any_member=True) as session:
+        add(session, "made", 10)
+        assert session.wait_until(lambda: names(session) == ["made"])
+
+
 def test_members_that_are_away_or_have_no_database_are_passed_over(
     members: list[Member], folder: Path
 ) -> None:
