@@ -138,6 +138,22 @@ def untunnelled(made: Cluster) -> Iterator[Host]:
 
 
 @contextmanager
+def without_tunnels(host: Host) -> Iterator[Host]:
+    """Neither ovs-vswitchd nor the kernel takes what others send to this host's tunnels."""
+    with frozen(host, CONTROLLER):
+        for port in host.run("ovs-vsctl", "list-ports", "br-int").stdout.split():
+            if port.startswith("ovn-"):
+                host.run("ovs-vsctl", "del-port", port)
+        yield host
+
+
+@contextmanager
+def refusing(made: Cluster) -> Iterator[Host]:
+    with without_tunnels(made.second):
+        yield made.first
+
+
+@contextmanager
 def newer(made: Cluster) -> Iterator[Host]:
     option = "options:northd_internal_version"
     old = made.central.run("ovn-sbctl", "get", "SB_Global", ".", option).stdout.strip()
@@ -295,6 +311,16 @@ FAULTS = (
             "iptables -D OUTPUT -p udp --dport 6081 -j REJECT",
         ),
     ),
+    Fault(
+        "tunnel-ports",
+        "failed",
+        "not permitted",
+        on_first(
+            "iptables -A OUTPUT -p udp --dport 6081 -j DROP",
+            "iptables -D OUTPUT -p udp --dport 6081 -j DROP",
+        ),
+    ),
+    Fault("tunnel-ports", "failed", "port 6081: Connection refused", refusing),
     Fault("tunnel-route", "failed", "odd0", misplaced),
     Fault(
         "forwarding",
