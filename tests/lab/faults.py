@@ -154,6 +154,21 @@ def refusing(made: Cluster) -> Iterator[Host]:
 
 
 @contextmanager
+def unplugged_vm(made: Cluster) -> Iterator[Host]:
+    """A VM's port on the first host, and nobody who started the VM."""
+    switch, port = "vms", "vm-7"
+    made.nbctl(
+        *("ls-add", switch, "--", "lsp-add", switch, port),
+        *("--", "lsp-set-options", port, f"requested-chassis={system_id(made.first)}"),
+    )
+    made.nbctl("--wait=sb", "sync")
+    try:
+        yield made.first
+    finally:
+        made.nbctl("--wait=sb", "ls-del", switch)
+
+
+@contextmanager
 def newer(made: Cluster) -> Iterator[Host]:
     option = "options:northd_internal_version"
     old = made.central.run("ovn-sbctl", "get", "SB_Global", ".", option).stdout.strip()
@@ -295,6 +310,7 @@ FAULTS = (
             "ovs-vsctl del-port nobody0",
         ),
     ),
+    Fault("vm-interfaces", "warning", "vm-7", unplugged_vm),
     Fault("mtu", "failed", "(9000)", large),
     Fault(
         "checksum-offload",
