@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ovn_integrate.checks import certificates, chassis, services, southbound, switch, underlay
+from ovn_integrate.checks import (
+    certificates,
+    chassis,
+    services,
+    southbound,
+    switch,
+    underlay,
+    vms,
+)
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict
 from ovn_integrate.errors import Error, Invalid
@@ -14,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     *switch.CHECKS,
     *chassis.CHECKS,
     *southbound.CHECKS,
+    *vms.CHECKS,
     *underlay.CHECKS,
     *services.CHECKS,
     *certificates.CHECKS,

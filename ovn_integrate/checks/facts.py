@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ _BINDINGS = {
     "Chassis": ["name", "hostname"],
     "Port_Binding": ["logical_port", "chassis"],
 }
+_REQUESTED = {"Port_Binding": ["logical_port", "type", "parent_port", "options", "external_ids"]}
 
 
 class Facts:
@@ -86,6 +87,16 @@ class Facts:
         return self._once("bindings", lambda: self._southbound(_BINDINGS))
 
     @property
+    def requested(self) -> Session:
+        """The bindings of the ports that are to be on this chassis (ovn-nb(5), requested-chassis),
+        wherever they are."""
+        # By its name, or as an OpenStack does it, by that of its host.
+        names = filter(None, (self.settings.system_id, self.keys.get("hostname")))
+        wanted = [["map", [["requested-chassis", name]]] for name in names]
+        only = {"Port_Binding": [["options", "includes", one] for one in wanted]}
+        return self._once("requested", lambda: self._southbound(_REQUESTED, only))
+
+    @property
     def bridge(self) -> Row | None:
         """The integration bridge."""
         return self.host.find("Bridge", name=self.settings.bridge)
@@ -114,14 +125,22 @@ class Facts:
             and _share(zones, set(row.transport_zones))
         ]
 
-    def _southbound(self, tables: dict[str, list[str]]) -> Session:
+    def _southbound(
+        self, tables: dict[str, list[str]], only: Mapping[str, Sequence[Any]] | None = None
+    ) -> Session:
         remote = self.settings.remote
         if not remote:
             raise NotConfigured("Southbound database", "no remote is set", "ovn-integrate set-ipam")
-        return self._session(remote, SB, tables)
+        return self._session(remote, SB, tables, only)
 
-    def _session(self, remote: str, database: str, tables: dict[str, list[str]]) -> Session:
-        session = Session.open(remote, database, tables, timeout=self.timeout)
+    def _session(
+        self,
+        remote: str,
+        database: str,
+        tables: dict[str, list[str]],
+        only: Mapping[str, Sequence[Any]] | None = None,
+    ) -> Session:
+        session = Session.open(remote, database, tables, timeout=self.timeout, only=only)
         return self._open.enter_context(session)
 
     def _once(self, name: str, make: Callable[[], T]) -> T:

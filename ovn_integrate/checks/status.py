@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovn_integrate.checks import certificates, services, southbound
+from ovn_integrate.checks import certificates, services, southbound, vms
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.driver.links import ENDPOINT
 from ovn_integrate.errors import Error
@@ -35,6 +35,7 @@ def describe(facts: Facts) -> Answer:
         "driver": _driver(),
         "certificates": certificates.describe(facts),
         "endpoints": sum(ENDPOINT in row.external_ids for row in facts.interfaces()),
+        "vms without interface": _vms(facts),
         "others": _others(facts),
     }
     return {**answer, "problems": _problems(answer)}
@@ -68,6 +69,14 @@ def _driver() -> str:
     if status is None:
         return "not running"
     return "serves" if status == 200 else f"refuses Docker with status {status}"
+
+
+def _vms(facts: Facts) -> list[str]:
+    """Their ports; that is no problem of this host: a VM may just not run."""
+    try:
+        return vms.absent(facts)
+    except Error:
+        return []
 
 
 def _others(facts: Facts) -> list[Answer]:

@@ -6,6 +6,7 @@ import errno
 import os
 import select
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,17 @@ from ovn_integrate.host import interfaces, mtu
 
 _PORTS = {"geneve": 6081, "vxlan": 4789}  # UDP, as in OVS's lib/netdev-vport.c
 _PATIENCE = 0.3  # seconds in which a refusal of an underlay comes
+
+# ovs-vswitchd reads the routes anew whenever a link or an address of its host changes. Until it has
+# them again it knows no address at which a tunnel ends: the userspace datapath hands the packets of
+# one to the kernel, which refuses them, until that flow is looked at again, 500 ms later
+# (max-revalidator in ovs-vswitchd.conf.db(5)). So what is refused counts only if it always is; and
+# a kernel that was asked a few times refuses once a second and is silent else (icmp_ratelimit).
+_TRIES = 4
+_BETWEEN = 1.2  # seconds
+
+_Target = tuple[str, str, int]
+"""The name of a host, its tunnel endpoint, and the UDP port there."""
 
 
 def _mtu(facts: Facts) -> Verdict:
@@ -99,9 +111,7 @@ def _reach(facts: Facts) -> Verdict:
         for encap in row.encaps
         if encap.type in facts.settings.encap_types and encap.type in _PORTS
     ]
-    # With the userspace datapath the first datagram of all may still reach the other kernel, which
-    # has no such port.
-    refused = list(_refusals(targets)) and list(_refusals(targets))
+    refused = list(_always_refused(targets).values())
     if refused:
         return failed(
             f"UDP is refused: {'; '.join(refused)}",
@@ -110,28 +120,47 @@ def _reach(facts: Facts) -> Verdict:
     return fine(f"{len(targets)} tunnel endpoints of others, none refuses")
 
 
-def _refusals(targets: Sequence[tuple[str, str, int]]) -> Iterator[str]:
+def _always_refused(targets: Sequence[_Target]) -> dict[_Target, str]:
+    """Those of some endpoints that refuse each time, and what each said last."""
+    found: dict[_Target, str] = {}
+    for left in reversed(range(_TRIES)):
+        found = dict(_refusals(targets))
+        targets = list(found)
+        if not targets:
+            break
+        if left:
+            time.sleep(_BETWEEN)
+    return found
+
+
+def _refusals(targets: Sequence[_Target]) -> Iterator[tuple[_Target, str]]:
     """Sends an empty datagram to each, which no tunnel takes for a packet, and listens for ICMP.
 
-    A packet filter that drops without a word is not seen so.
+    A packet filter that drops without a word is seen only if it is this host's own.
     """
-    waiting: dict[socket.socket, str] = {}
+    waiting: dict[socket.socket, _Target] = {}
     with ExitStack() as opened:
-        for host, ip, port in targets:
+        for target in targets:
+            _, ip, port = target
             family = socket.AF_INET6 if ":" in ip else socket.AF_INET
             probe = opened.enter_context(socket.socket(family, socket.SOCK_DGRAM))
             try:
                 probe.connect((ip, port))
                 probe.send(b"")
             except OSError as error:
-                yield f"{host} {ip} port {port}: {os.strerror(error.errno or errno.EIO)}"
+                yield target, _refusal(target, error.errno or errno.EIO)
             else:
-                waiting[probe] = f"{host} {ip} port {port}"
+                waiting[probe] = target
         answered = select.select(list(waiting), [], [], _PATIENCE)[0] if waiting else []
         for probe in answered:
             code = probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
-                yield f"{waiting[probe]}: {os.strerror(code)}"
+                yield waiting[probe], _refusal(waiting[probe], code)
+
+
+def _refusal(target: _Target, code: int) -> str:
+    host, ip, port = target
+    return f"{host} {ip} port {port}: {os.strerror(code)}"
 
 
 def _way_out(facts: Facts) -> Verdict:

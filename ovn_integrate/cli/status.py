@@ -61,6 +61,8 @@ def _lines(answer: checks.Answer) -> list[str]:
     lines += [_certificate(one) for one in answer["certificates"]]
     lines += [_served("Southbound", one["remote"], one["state"]) for one in answer["remotes"]]
     lines += [_served("IPAM server", one["url"], one["state"]) for one in answer["ipam"]]
+    absent = answer["vms without interface"]
+    lines += [_branch("VM's port", f"{one} has no interface here", False) for one in absent]
     lines += [_tunnel(one) for one in answer["others"]]
     return lines
 

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ovn_integrate import netlink, paths, servers
+from ovn_integrate import faultpoint, netlink, paths, servers
 from ovn_integrate.driver import engine, keystone, lock, routers, tags, trial
 from ovn_integrate.driver.calls import PATH
 from ovn_integrate.driver.engine import Known
@@ -150,7 +150,9 @@ class Collector:
         if stray.kind == BRIDGE_PORT:
             self._links.detach(stray.owner)
         elif stray.kind == LINK:
+            faultpoint.reach("before deletion of a link")
             netlink.delete_link(stray.name)
+            faultpoint.reach("after deletion of a link")
         elif stray.kind == PORT:
             self._remove_port(stray)
         elif stray.kind == TEST_PORT:

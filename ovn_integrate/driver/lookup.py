@@ -17,6 +17,12 @@ def tagged(client: Client, network_id: str) -> Resource | None:
     return next(iter(client.query("networks", tags=tags.of(network_id))), None)
 
 
+def placed(client: Client, network_id: str, host: str) -> Resource | None:
+    """The same that has the tag of a Docker network on a host: the first that it gets, and the last
+    that it loses."""
+    return next(iter(client.query("networks", tags=tags.at(network_id, host))), None)
+
+
 def named(client: Client, network_id: str) -> Resource | None:
     """The same whose name is the NetworkID.
 

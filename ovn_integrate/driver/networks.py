@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
@@ -166,15 +166,18 @@ class Networks:
         """Take a network off its swarm, which has no task on it any more. Hosts that still have
         endpoints on it leave it with the last; of the others nothing more is heard.
         """
-        found = lookup.tagged(client, network_id)
+        found = lookup.tagged(client, network_id) or lookup.placed(client, network_id, tags.SWARM)
         if found is None:
             return
         ports = client.query("ports", network_id=found["id"], device_owner=ENDPOINTS)
-        busy = {tags.at(network_id, host_of(port)) for port in ports}
+        stay = {tags.at(network_id, host) for host in (tags.SWARM, *map(host_of, ports))}
         for tag in tags.places(found["tags"], network_id):
-            if tag not in busy:
+            if tag not in stay:
                 client.untag("networks", found["id"], tag)
-        self.release(client, network_id, tags.SWARM)
+        self.forget(network_id)
+        with suppress(NetworkNotFound):
+            left = client.show("networks", found["id"])
+            self.take_off(client, left, network_id, tags.SWARM)
 
     def take_off(self, client: Client, found: Resource, network_id: str, host: str) -> None:
         """The same as :meth:`release` for a logical network that was found already, of which an
@@ -303,8 +306,14 @@ def _subnet_body(id: str, pool: Pool) -> dict[str, Any]:
 
 
 def _others_stay(client: Client, found: Resource, network_id: str, host: str) -> bool:
-    """Take one host off a swarm's network; whether another still has it."""
-    for tag in tags.of_host(found["tags"], network_id, host):
+    """Take one host off a swarm's network; whether another still has it.
+
+    The last one stays written down until all the rest is gone, as with other networks.
+    """
+    own = tags.of_host(found["tags"], network_id, host)
+    if set(tags.places(found["tags"], network_id)) <= set(own):
+        return False
+    for tag in own:
         client.untag("networks", found["id"], tag)
     try:
         left = client.show("networks", found["id"])["tags"]

@@ -117,7 +117,10 @@ def _stray_networks(have: Inventory, known: Known, calls: frozenset[str]) -> Ite
         for id in tags.held_at(network["tags"], have.host):
             if id not in alive:
                 yield Stray(NETWORK, network["id"], id, "Docker does not know its network")
-        for id in tags.held_somewhere(network["tags"]):
+        elsewhere = tags.held_somewhere(network["tags"])
+        if vacancy.is_begun(network, tags.SWARM):
+            elsewhere = [tags.held_by(network["description"])]
+        for id in elsewhere:
             if id not in alive:
                 why = "Docker does not know its network here, another host's may"
                 yield Stray(NETWORK, network["id"], id, why, sure=False)

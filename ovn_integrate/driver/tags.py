@@ -108,8 +108,9 @@ def held_somewhere(tags: Sequence[str]) -> list[str]:
     """The same of those of which no host is written down, unless it is a swarm alone."""
     swarm = f"{_AT}{_digest(SWARM)}"
     placed = {tag.partition(_AT)[0] for tag in tags if _AT in tag and not tag.endswith(swarm)}
-    bare = [tag for tag in holders(tags) if tag.count(":") == 1 and tag not in placed]
-    return [tag.removeprefix(_HOLDER) for tag in bare]
+    # Whatever is left of a Docker network: not all of its tags come and go at once.
+    owners = dict.fromkeys(":".join(tag.split(":")[:2]) for tag in holders(tags))
+    return [owner.removeprefix(_HOLDER) for owner in owners if owner not in placed]
 
 
 def places(tags: Iterable[str], network_id: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Any
 
-from ovn_integrate import netlink
+from ovn_integrate import faultpoint, netlink
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.owners import TESTED, TESTER
@@ -96,7 +96,9 @@ def delete_port(links: Links, name: str) -> None:
                 for bridge in change.rows("Bridge"):
                     change.remove(bridge, "ports", port)
 
+    faultpoint.reach("before deletion of a test's port")
     links.open().transact(delete, f"delete {name}")
+    faultpoint.reach("after deletion of a test's port")
 
 
 @dataclass(frozen=True)

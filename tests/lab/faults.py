@@ -138,6 +138,37 @@ def untunnelled(made: Cluster) -> Iterator[Host]:
 
 
 @contextmanager
+def without_tunnels(host: Host) -> Iterator[Host]:
+    """Neither ovs-vswitchd nor the kernel takes what others send to this host's tunnels."""
+    with frozen(host, CONTROLLER):
+        for port in host.run("ovs-vsctl", "list-ports", "br-int").stdout.split():
+            if port.startswith("ovn-"):
+                host.run("ovs-vsctl", "del-port", port)
+        yield host
+
+
+@contextmanager
+def refusing(made: Cluster) -> Iterator[Host]:
+    with without_tunnels(made.second):
+        yield made.first
+
+
+@contextmanager
+def unplugged_vm(made: Cluster) -> Iterator[Host]:
+    """A VM's port on the first host, and nobody who started the VM."""
+    switch, port = "vms", "vm-7"
+    made.nbctl(
+        *("ls-add", switch, "--", "lsp-add", switch, port),
+        *("--", "lsp-set-options", port, f"requested-chassis={system_id(made.first)}"),
+    )
+    made.nbctl("--wait=sb", "sync")
+    try:
+        yield made.first
+    finally:
+        made.nbctl("--wait=sb", "ls-del", switch)
+
+
+@contextmanager
 def newer(made: Cluster) -> Iterator[Host]:
     option = "options:northd_internal_version"
     old = made.central.run("ovn-sbctl", "get", "SB_Global", ".", option).stdout.strip()
@@ -279,6 +310,7 @@ FAULTS = (
             "ovs-vsctl del-port nobody0",
         ),
     ),
+    Fault("vm-interfaces", "warning", "vm-7", unplugged_vm),
     Fault("mtu", "failed", "(9000)", large),
     Fault(
         "checksum-offload",
@@ -295,6 +327,16 @@ FAULTS = (
             "iptables -D OUTPUT -p udp --dport 6081 -j REJECT",
         ),
     ),
+    Fault(
+        "tunnel-ports",
+        "failed",
+        "not permitted",
+        on_first(
+            "iptables -A OUTPUT -p udp --dport 6081 -j DROP",
+            "iptables -D OUTPUT -p udp --dport 6081 -j DROP",
+        ),
+    ),
+    Fault("tunnel-ports", "failed", "port 6081: Connection refused", refusing),
     Fault("tunnel-route", "failed", "odd0", misplaced),
     Fault(
         "forwarding",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from .cluster import Cluster, cluster, run_container
-from .faults import CONTROLLER, FAULTS, Fault, set_key
+from .faults import CONTROLLER, FAULTS, Fault, set_key, without_tunnels
 from .host import Host
 from .lab import Lab
 from .waiting import wait_for
@@ -58,6 +59,25 @@ def test_a_fault_is_seen_and_gone_when_it_is_mended(path: Cluster, fault: Fault)
         assert fault.word in seen["found"] + seen["remedy"], seen
         assert seen["remedy"]
     wait_for(lambda: look(host, fault.check)[fault.check]["state"] == "ok", 20, fault.check)
+
+
+def test_a_tunnel_that_was_refused_once_is_no_fault(path: Cluster) -> None:
+    """ovs-vswitchd hands a packet of a tunnel to the kernel while it reads the routes anew."""
+    with ThreadPoolExecutor() as pool:
+        with without_tunnels(path.second) as host:
+            before = refused(host)
+            seen = pool.submit(look, path.first, "tunnel-ports")
+            wait_for(lambda: refused(host) > before, 20, "a datagram to be refused")
+            assert not seen.done()
+        assert seen.result()["tunnel-ports"]["state"] == "ok"
+
+
+def refused(host: Host) -> int:
+    """How many datagrams came to ports of the host's kernel that nobody has."""
+    names, numbers = (
+        line.split() for line in host.read("/proc/net/snmp").splitlines() if line[:4] == "Udp:"
+    )
+    return int(dict(zip(names, numbers, strict=True))["NoPorts"])
 
 
 def test_every_check_has_a_fault(path: Cluster) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .cluster import Cluster, cluster
-from .faults import CONTROLLER, ELSEWHERE, frozen, ghost, key
+from .faults import CONTROLLER, ELSEWHERE, frozen, ghost, key, unplugged_vm
 from .host import Host
 from .lab import Lab
 from .waiting import wait_for
@@ -58,3 +58,13 @@ def test_servers_that_are_away(path: Cluster) -> None:
 def test_a_chassis_without_a_tunnel(path: Cluster) -> None:
     with frozen(path.first, CONTROLLER), ghost(path, "geneve", ELSEWHERE, "far"):
         assert "tunnel to far: no tunnel" in status(path.first)["problems"]
+
+
+def test_a_vm_that_nobody_started(path: Cluster) -> None:
+    with unplugged_vm(path) as host:
+        answer = status(host)
+        assert answer["vms without interface"] == ["vm-7"]
+        assert answer["problems"] == []  # it may just not run
+        assert "VM's port       vm-7 has no interface here" in host.cli("status").stdout
+        assert status(path.second)["vms without interface"] == []
+    assert status(path.first)["vms without interface"] == []

@@ -116,6 +116,25 @@ def test_a_network_goes_by_the_host_in_its_tag() -> None:
     assert names(have, known, N2) == []
 
 
+def test_whatever_is_left_of_a_swarms_network_is_told_of() -> None:
+    """Only its leader knows whether it is still wanted, and that may be another host."""
+    swarm = "d391xxjrjasvgc87r3a4q2v5m"
+    place = tags.at(swarm, tags.SWARM)
+    networks = [
+        {"id": "begun", "tags": [], "description": place},
+        {"id": "half made", "tags": [place, tags.MADE], "description": place},
+        {"id": "half gone", "tags": [tags.MADE, tags.with_mtu(swarm, 1400), place]},
+        {"id": "left by all", "tags": [tags.MADE, tags.with_gateway(swarm, "none")]},
+        {"id": "of a host", "tags": [tags.of(swarm), place, tags.at(swarm, "h2")]},
+    ]
+    found = list(strays(Inventory(HOST, networks=networks), Known(), ()))
+    assert [(one.name, one.owner, one.sure) for one in found] == [
+        (name, swarm, False) for name in ("begun", "half made", "half gone", "left by all")
+    ]
+    known = Known(networks=frozenset({swarm}))
+    assert names(Inventory(HOST, networks=networks), known) == []
+
+
 def test_tags_fit_into_any_neutron() -> None:
     assert len(tags.at("a" * 64, "h" * 255)) <= 60
 

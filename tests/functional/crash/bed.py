@@ -14,11 +14,11 @@ from typing import Any
 
 from ovn_integrate.driver import gc, links
 from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.mode import Modes
-from ovn_integrate.driver.networks import Networks
 from ovn_integrate.driver.neutron import Client
 from tests.functional.daemons import OvsdbServer, end, start_vswitchd
 from tests.functional.driver.bed import IPAM, SETTINGS, run, serve
+
+from .collecting import collector
 
 # Of interfaces, ovs-vswitchd writes down what they are like by and by.
 _LEFT_OUT = {"NB_Global", "Connection", "Open_vSwitch", "Interface"}
@@ -89,22 +89,14 @@ class Bed:
 
     def collector(self, known: Known) -> gc.Collector:
         """What collects while Docker knows that."""
-        return gc.Collector(
-            self._links,
-            Networks(),
-            mode=Modes(self._links).now,
-            connect=lambda: self.neutron,
-            in_flight=list,
-            pause=lambda: None,
-            ask=lambda: known,
-        )
+        return collector(self._links, self.neutron, known)
 
     def collect(self, known: Known) -> list[tuple[str, str]]:
-        """What was collected: kinds and names. All that is found must go."""
-        collector = self.collector(known)
-        done = list(collector.remove(collector.find()))
-        assert all(gone for _, gone in done), done
-        return [(stray.kind, stray.name) for stray, _ in done]
+        """What was collected: kinds and names. All that is surely nobody's must go."""
+        made = self.collector(known)
+        done = list(made.remove(made.find()))
+        assert all(gone for stray, gone in done if stray.sure), done
+        return [(stray.kind, stray.name) for stray, gone in done if gone]
 
     def state(self) -> dict[str, Any]:
         """All that there is of networks and endpoints, anywhere."""

@@ -114,6 +114,7 @@ class Docker:
             undo.callback(self._forget, container)
             self._ask("NetworkDriver.Join", {**ids, **SANDBOX})
             undo.callback(self._try, "NetworkDriver.Leave", ids)
+            self._ask("NetworkDriver.EndpointOperInfo", ids)
             program = {**ids, "Options": container.port}
             self._ask("NetworkDriver.ProgramExternalConnectivity", program)
             undo.pop_all()

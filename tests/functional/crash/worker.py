@@ -1,7 +1,8 @@
 """Drivers to be killed: each a process of its own, forked from one that has imported everything.
 
 What a driver is asked comes as lines of JSON on a connection to the socket of the first process, of
-which each makes one driver; it ends with that connection.
+which each makes one driver; it ends with that connection. Beside Docker's calls these are ``gc``,
+for what ``driver gc`` does, and ``clock``, for the same as the driver does it by itself.
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from flask.testing import FlaskClient
-
 from ovn_integrate import faultpoint
-from ovn_integrate.driver import app
+from ovn_integrate.driver import app, gc
 from ovn_integrate.driver.driver import Driver
+from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.gateways import Gateways
 from ovn_integrate.driver.links import Links
+from ovn_integrate.driver.neutron import Client
+from ovn_integrate.driver.reconcile import Clock
 from ovn_integrate.errors import Error
+from tests.functional.driver.bed import IPAM
+
+from .collecting import collector
 
 # Not part of a driver's start: a process that has imported it forks with all of it.
 PRELOADED = ("pyroute2", "requests", "psutil")
@@ -64,15 +70,30 @@ def _serve(remote: str, connection: socket.socket) -> None:
     with suppress(Error):  # as the server does when it starts
         Gateways(links).restore()
     client = app.create(Driver(links, ready_timeout=0)).test_client()
+
+    def call(method: str, body: Any) -> Any:
+        if method in _OWN:
+            known = Known(**{key: frozenset(ids) for key, ids in body.items()})
+            return _OWN[method](collector(links, Client([f"http://{IPAM}"]), known))
+        return client.post(f"/{method}", json=body).get_json()
+
     for line in lines:
         asked = json.loads(line)
-        answer = reached if asked is None else _call(client, *asked)
+        answer = reached if asked is None else call(*asked)
         lines.write(json.dumps(answer) + "\n")
         lines.flush()
 
 
-def _call(client: FlaskClient, method: str, body: Any) -> Any:
-    return client.post(f"/{method}", json=body).get_json()
+def _collect(made: gc.Collector) -> dict[str, Any]:
+    return {stray.name: gone for stray, gone in made.remove(made.find())}
+
+
+def _tick(made: gc.Collector) -> dict[str, Any]:
+    Clock(lambda _: made, 1)._do()
+    return {}
+
+
+_OWN: dict[str, Callable[[gc.Collector], dict[str, Any]]] = {"gc": _collect, "clock": _tick}
 
 
 if __name__ == "__main__":
