@@ -36,17 +36,21 @@ class Gateways:
 
     def delete(self, network_id: str) -> None:
         """Take a Docker network off it; with the last one all of it goes."""
-        if not self._used_by(network_id):
+        if network_id not in self.users():
             return
         with self._lock, self._links.session(gateway.TABLES) as session:
             gateway.delete(session, network_id)
 
     def delete_of(self, beginning: str) -> None:
         """The same for a Docker network of which the beginning of the id is known."""
-        found = self._links.bridge(gateway.NAME)
-        for user in gateway.users(found[1]) if found is not None else ():
+        for user in self.users():
             if user.startswith(beginning):
                 self.delete(user)
+
+    def users(self) -> list[str]:
+        """The Docker networks that have their way out by it."""
+        found = self._links.bridge(gateway.NAME)
+        return sorted(gateway.users(found[1])) if found is not None else []
 
     def restore(self) -> set[str]:
         """Have what the kernel forgot when the host, or its Open vSwitch, was started anew.
@@ -100,10 +104,6 @@ class Gateways:
             f"is in use by {trouble}",
             "publish another one",
         )
-
-    def _used_by(self, network_id: str) -> bool:
-        found = self._links.bridge(gateway.NAME)
-        return found is not None and network_id in gateway.users(found[1])
 
 
 def _holder(wanted: Published) -> str:

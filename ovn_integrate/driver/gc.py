@@ -41,6 +41,7 @@ from ovn_integrate.driver.strays import (
     ROUTER,
     TEST_NETWORK,
     TEST_PORT,
+    WAY_OUT,
     Inventory,
     Stray,
     strays,
@@ -144,6 +145,7 @@ class Collector:
             test_ports=trial.ports_left(self._links),
             published=self._gateways.publishing(),
             routers=routers.left(client),
+            led_out=self._gateways.users(),
         )
 
     def _remove(self, stray: Stray) -> bool:
@@ -161,6 +163,8 @@ class Collector:
             trial.delete_network(self._connect(), stray.name)
         elif stray.kind == PUBLISHED:
             self._gateways.revoke(stray.owner)
+        elif stray.kind == WAY_OUT:
+            self._gateways.delete(stray.owner)
         elif stray.kind == ROUTER:
             self._remove_router(stray)
         else:

@@ -18,7 +18,10 @@ _LINK = re.compile(rf"v[ec][0-9a-f]{{{netlink.NAME_MAX - 2}}}")
 
 PORT, BRIDGE_PORT, LINK, NETWORK = "port", "OVS port", "link", "network"
 TEST_PORT, TEST_NETWORK = "test's OVS port", "test's network"
-PUBLISHED, ROUTER = "published ports", "router"
+PUBLISHED, ROUTER, WAY_OUT = "published ports", "router", "way out"
+
+
+_FORGOTTEN = "Docker does not know its network"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Inventory:
     :param test_ports: OVS ports of tests whose process is gone.
     :param published: the endpoints of which ports are published on this host.
     :param routers: those made for Docker networks of which none is left.
+    :param led_out: the Docker networks for which this host has a way out through OVN.
     """
 
     host: str
@@ -46,6 +50,7 @@ class Inventory:
     test_ports: Sequence[str] = ()
     published: Sequence[str] = ()
     routers: Sequence[Resource] = ()
+    led_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,14 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
             yield Stray(PUBLISHED, endpoint, endpoint, unknown)
     for router in have.routers:  # which are on networks, and are locked by them
         yield Stray(ROUTER, router["id"], "", "no Docker network is on it any more")
-    yield from _stray_networks(have, known, calls)
+    networks = list(_stray_networks(have, known, calls))
+    yield from networks
+    # A way out goes with its network, if that is still there.
+    alive_or_told = {tags.short(one) for one in known.networks | calls}
+    alive_or_told |= {one.owner for one in networks if one.sure}
+    for network_id in have.led_out:
+        if tags.short(network_id) not in alive_or_told:
+            yield Stray(WAY_OUT, network_id, network_id, _FORGOTTEN)
     killed = "the test that it was for was killed"
     for name in have.test_ports:
         yield Stray(TEST_PORT, name, "", killed)
@@ -113,10 +125,10 @@ def _stray_networks(have: Inventory, known: Known, calls: frozenset[str]) -> Ite
         if vacancy.is_begun(network, have.host):
             begun = tags.held_by(network["description"])
             if begun not in alive:
-                yield Stray(NETWORK, network["id"], begun, "Docker does not know its network")
+                yield Stray(NETWORK, network["id"], begun, _FORGOTTEN)
         for id in tags.held_at(network["tags"], have.host):
             if id not in alive:
-                yield Stray(NETWORK, network["id"], id, "Docker does not know its network")
+                yield Stray(NETWORK, network["id"], id, _FORGOTTEN)
         elsewhere = tags.held_somewhere(network["tags"])
         if vacancy.is_begun(network, tags.SWARM):
             elsewhere = [tags.held_by(network["description"])]

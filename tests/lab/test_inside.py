@@ -10,6 +10,8 @@ from .conftest import INSIDE
 from .host import Host
 from .lab import Lab
 
+_LONG = 1800  # seconds
+
 
 @pytest.fixture
 def host(lab: Lab) -> Iterator[Host]:
@@ -19,6 +21,7 @@ def host(lab: Lab) -> Iterator[Host]:
 
 
 @pytest.mark.other_suites
+@pytest.mark.timeout(_LONG)
 def test_the_unit_and_functional_tests_pass(
     host: Host, record_property: Callable[[str, object], None]
 ) -> None:
@@ -26,7 +29,7 @@ def test_the_unit_and_functional_tests_pass(
     tests = ("-m", "pytest", "-q", "tests/unit", "tests/functional")
     words = ("sh", "-c", 'cd "$0" && exec "$@"', checkout, host.program, *tests)
     # A warning that a newer Python or library gives now is a failure of the next one.
-    done = host.run(*words, "-W", "error", timeout=280, check=False)
+    done = host.run(*words, "-W", "error", timeout=_LONG - 20, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1]
     assert "skipped" not in last

@@ -39,19 +39,11 @@ def test_containers_of_vms_that_joined(made: Cloud) -> None:
     reach(one.host, "first", third)
     reach(other.host, "third", first)
     reach(one.host, "first", second)
+    # What it looks for it may see, and all of it has an owner.
+    assert json.loads(one.host.cli("driver", "gc", "-o", "json").stdout)["strays"] == []
     # A VM is no chassis of OVN.
     shown = made.central.run("ovn-sbctl", "--bare", "--columns=hostname", "list", "Chassis").stdout
     assert not {vm.host.name for vm in made.vms} & {*shown.split()}
-
-
-def test_what_ended_without_the_driver_is_collected(made: Cloud) -> None:
-    host = made.vms[0].host
-    host.cli("driver", "stop")
-    host.docker("rm", "-f", "second")
-    host.cli("driver", "start", "--detach", "--gc-interval", "0")
-    answer = json.loads(host.cli("driver", "gc", "-o", "json").stdout)
-    assert [one["removed"] for one in answer["strays"]] == [True, True]
-    assert sorted(parent for parent, _ in made.below()) == sorted(vm.port for vm in made.vms)
 
 
 def test_down_and_joined_again(made: Cloud) -> None:

@@ -185,3 +185,11 @@ def test_what_a_killed_test_left_goes_and_a_living_one_does_not() -> None:
         HOST, links=[f"ta{alive}"], networks=networks, test_ports=[f"ta{dead}", f"tb{foreign}"]
     )
     assert names(have, Known()) == [f"ta{dead}", f"tb{foreign}", "n1"]
+
+
+def test_a_way_out_goes_with_its_network_or_by_itself() -> None:
+    held = {"id": "n", "name": "x", "description": "", "tags": [tags.at(N1, HOST)]}
+    known = Known(networks=frozenset({N2}))
+    assert names(Inventory(HOST, networks=[held], led_out=[N1, N2]), known) == ["n"]
+    assert names(Inventory(HOST, led_out=[N1, N2]), known) == [N1]
+    assert names(Inventory(HOST, led_out=[N1, N2]), known, N1) == []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from ipaddress import IPv4Interface
 from typing import Any
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import trial, veth
+from ovn_integrate.driver import links, trial, veth
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.driver.owners import TESTER
+from ovn_integrate.host import gateway
 from tests.functional.driver.bed import CHASSIS, new_id
 
 from .bed import Bed
@@ -67,10 +69,19 @@ def linked(_: Bed) -> None:
     netlink.make_veth(veth.outer(id), veth.inner(id), mac=None, mtu=1400)
 
 
+def led_out(bed: Bed) -> None:
+    """The way out of a network of a swarm, whose leader let go of it before this host did."""
+    own = links.Links(bed.ovs.remote, 5)
+    with own.session(gateway.TABLES) as session:
+        gateway.create(session, new_id(), IPv4Interface("169.254.9.1/24"), 1400)
+    own.close()
+
+
 LEFTOVERS: dict[str, Leave] = {
     **{name: forgotten(plan) for name, plan in PLANS.items() if name != "none"},
     "link": linked,
     "test": tested,
+    "way out": led_out,
     # While it has the lock of the network, and when its router is nobody's any more.
     "lock": killed(PLANS["gateway"], "after POST ports"),
     "router": killed(PLANS["gateway"], "after DELETE routers tags"),

@@ -20,7 +20,7 @@ from .plans import portmap
 
 KINDS = {
     *(strays.PORT, strays.BRIDGE_PORT, strays.LINK, strays.NETWORK),
-    *(strays.TEST_PORT, strays.TEST_NETWORK, strays.PUBLISHED, strays.ROUTER),
+    *(strays.TEST_PORT, strays.TEST_NETWORK, strays.PUBLISHED, strays.ROUTER, strays.WAY_OUT),
 }
 OPEN = Plan("10.8.0.0/24", "10.8.0.9")
 LED_OUT = Plan("10.9.0.0/24", "10.9.0.9", options={"ovn.gateway": "ovn"}, port=portmap(8081))
