@@ -7,12 +7,15 @@ import pytest
 from .bed import Bed
 from .deaths import deaths, lost
 from .docker import Plan
-from .plans import CLOSED
+from .plans import CLOSED, portmap
 from .swarm import Swarm, live
 
 NAMES = {"ovn.dns": "10.21.0.253"}
 PLANS = {
     "closed": Plan("10.21.0.0/24", "10.21.0.9", options={**CLOSED, **NAMES, "ovn.gateway": "none"}),
+    "gateway": Plan(
+        "10.22.0.0/24", "10.22.0.9", options={"ovn.gateway": "ovn"}, port=portmap(8082)
+    ),
     "adopted": Plan("10.5.0.0/24", "10.5.0.8", options={"ovn.network": "blue"}),
 }
 
