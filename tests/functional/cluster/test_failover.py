@@ -107,10 +107,17 @@ def test_another_server_answers(client: Client, network: str, fail: Failure) -> 
 
 def test_what_was_sent_is_done_once(bed: Bed, client: Client, network: str, fail: Failure) -> None:
     client.ping()
+    told: list[str | None] = []
+
+    def meanwhile(id: str | None) -> None:
+        told.append(id)
+        fail()
+
     port, seconds = timed(
-        lambda: client.meanwhile(fail).create("ports", network_id=network, name="db")
+        lambda: client.meanwhile(meanwhile).create("ports", network_id=network, name="db")
     )
     assert seconds < _LIMIT
+    assert set(told) == {port["id"]}  # whichever server made it
     assert client.query("ports", network_id=network) == [port]
     assert client.delete("ports", port["id"])
     # What the first server still has of it is of no effect.
