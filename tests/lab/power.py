@@ -27,7 +27,7 @@ find /run -mindepth 1 -maxdepth 1 ! -name lab ! -name lock ! -name netns -exec r
 def cut(host: Host) -> None:
     """Kill all that runs on a host, and take away what the kernel forgets with it."""
     host.run("sh", "-c", _KILL)
-    wait_for(lambda: _running(host) == {"1"}, 10, f"all that ran on {host.name} to be gone")
+    wait_for(lambda: _running(host) == {"1"}, 30, f"all that ran on {host.name} to be gone")
     host.run("sh", "-c", _FORGET)
     for link in json.loads(host.run("ip", "-json", "link").stdout):
         name = link["ifname"]
