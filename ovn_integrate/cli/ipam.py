@@ -16,7 +16,7 @@ from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
 from ovn_integrate.cli.token import token
 from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
-from ovn_integrate.host import addresses, secure, settings
+from ovn_integrate.host import addresses, settings
 from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -239,6 +239,8 @@ def _northbound(app: App, named: str | None) -> str:
     """The Northbound database to serve: the named one, else as :func:`_known_northbound`."""
     remote = named or _known_northbound(app)
     if "ssl:" in remote:
+        from ovn_integrate.host import secure
+
         # Northbound takes those of servers, not the one that this host has as a chassis.
         secure.present()
     return remote

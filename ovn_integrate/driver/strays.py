@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from ovn_integrate import netlink
@@ -19,7 +19,6 @@ _LINK = re.compile(rf"v[ec][0-9a-f]{{{netlink.NAME_MAX - 2}}}")
 PORT, BRIDGE_PORT, LINK, NETWORK = "port", "OVS port", "link", "network"
 TEST_PORT, TEST_NETWORK = "test's OVS port", "test's network"
 PUBLISHED, ROUTER, WAY_OUT = "published ports", "router", "way out"
-
 
 _FORGOTTEN = "Docker does not know its network"
 
@@ -102,13 +101,13 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
             yield Stray(PUBLISHED, endpoint, endpoint, unknown)
     for router in have.routers:  # which are on networks, and are locked by them
         yield Stray(ROUTER, router["id"], "", "no Docker network is on it any more")
-    networks = list(_stray_networks(have, known, calls))
+    on_docker = {tags.short(one) for one in known.networks | calls}
+    networks = list(_stray_networks(have, on_docker))
     yield from networks
     # A way out goes with its network, if that is still there.
-    alive_or_told = {tags.short(one) for one in known.networks | calls}
-    alive_or_told |= {one.owner for one in networks if one.sure}
+    told = {one.owner for one in networks if one.sure}
     for network_id in have.led_out:
-        if tags.short(network_id) not in alive_or_told:
+        if tags.short(network_id) not in on_docker | told:
             yield Stray(WAY_OUT, network_id, network_id, _FORGOTTEN)
     killed = "the test that it was for was killed"
     for name in have.test_ports:
@@ -117,8 +116,8 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
         yield Stray(TEST_NETWORK, network["id"], "", killed)
 
 
-def _stray_networks(have: Inventory, known: Known, calls: frozenset[str]) -> Iterator[Stray]:
-    alive = {tags.short(one) for one in known.networks | calls}
+def _stray_networks(have: Inventory, alive: Set[str]) -> Iterator[Stray]:
+    """:param alive: of Docker's networks, as much of the ids as tags keep."""
     for network in have.networks:
         if vacancy.is_left(network):
             yield Stray(NETWORK, network["id"], "", "no Docker network is on it any more")
