@@ -9,12 +9,12 @@ import os
 import platform
 import signal
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import click
 
-from tests.lab import Lab, lab_ready
+from tests.lab import Lab, lab_ready, suite
+from tests.lab.suite import Suite
 
 from . import arena, ipam
 from .arena import CONTENDERS, FLOOR, OURS, SECURE, SHIPPED, Stand
@@ -61,6 +61,14 @@ _COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
     help="Spread the endpoints over several: dockerd makes those of one network in turn.",
 )
 @click.option(
+    "--suite",
+    "name",
+    type=click.Choice(list(dict.fromkeys((suite.own_name(), *suite.NAMES)))),
+    default=suite.own_name(),
+    show_default=True,
+    help="Whose Open vSwitch, OVN, Docker and Python the hosts run; made if it is not there yet.",
+)
+@click.option(
     "--only",
     metavar="NAME[,NAME...]",
     default=",".join(_DEFAULT),
@@ -79,16 +87,18 @@ def bench(
     ports: int,
     where: str,
     networks: int,
+    name: str,
     only: str,
     neutron: str | None,
     as_json: bool,
 ) -> None:
     names = _chosen(only)
-    missing = lab_ready()
+    missing = lab_ready(name)
     if missing:
         raise click.ClickException(missing)
-    results = Results(environment=_environment())
-    with Lab() as lab:
+    system = suite.get(name)
+    results = Results(environment=_environment(system))
+    with Lab(system) as lab:
         if _VERBS in names:
             _measure_verbs(lab, results, rounds * _COMMAND_ROUNDS)
         if _RUNS in names:
@@ -98,7 +108,6 @@ def bench(
         stands = _set_up(lab, [name for name in names if name in CONTENDERS], networks, results)
         plan = _Plan(stands, rounds, endpoints)
         if stands:
-            results.environment.update(arena.versions(stands[0].host))
             plan.measure(EMPTY, results.measured)
         if stands and ports:
             for stand in stands:
@@ -186,13 +195,12 @@ def _measure_ipam(lab: Lab, results: Results, rounds: int, neutron: str | None) 
         ipam.measure_neutron(neutron, rounds, results.ipam)
 
 
-def _environment() -> dict[str, str]:
+def _environment(system: Suite) -> dict[str, str]:
     return {
         "command": " ".join(["scripts/bench", *sys.argv[1:]]),
         "kernel": platform.release(),
         "CPUs": str(os.cpu_count()),
-        "Python": platform.python_version(),
-        "Flask": version("flask"),
+        system.name: system.versions,
         "load average at the start": _load_average(),
     }
 

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tests.lab import Host, Lab, wait_for
@@ -28,8 +27,6 @@ CONTENDERS = {
     SHIPPED: f"{shipped.PROGRAM}, mended to start under Python 3",
 }
 
-_ROOT = Path(__file__).resolve().parents[2]
-_ENVIRONMENT = {"PYTHONPATH": str(_ROOT)}
 _SOCKET = "unix:/run/docker/plugins/openvswitch.sock"
 _PATIENCE = "30"  # seconds that a verb may take
 _START = 30.0
@@ -91,8 +88,8 @@ def obstacle(name: str) -> str | None:
 
 def run_json(host: Host, module: str, *arguments: str, timeout: float) -> Any:
     """What a module of this package says, in JSON, when it runs inside a host."""
-    words = (sys.executable, "-m", f"{__package__}.{module}", *arguments)
-    return json.loads(host.run(*words, env=_ENVIRONMENT, timeout=timeout).stdout)
+    words = (host.program, "-m", f"{__package__}.{module}", *arguments)
+    return json.loads(host.run(*words, env=_environment(host), timeout=timeout).stdout)
 
 
 def run_containers(host: Host, rounds: int) -> dict[str, list[float]]:
@@ -106,15 +103,6 @@ def run_containers(host: Host, rounds: int) -> dict[str, list[float]]:
         host.docker("network", "create", *words, "-o", f"ovn.gateway={gateway}", f"to-{gateway}")
     times: dict[str, list[float]] = run_json(host, "runs", str(rounds), timeout=600)
     return times
-
-
-def versions(host: Host) -> dict[str, str]:
-    """Of the daemons that a host runs."""
-    shown = {"OVS": "ovs-vswitchd", "OVN": "ovn-controller"}
-    return {
-        key: host.run(program, "--version").stdout.splitlines()[0].split()[-1]
-        for key, program in shown.items()
-    }
 
 
 def _make_chassis(host: Host, *, secure: bool) -> None:
@@ -155,7 +143,7 @@ def _start(host: Host, name: str, networks: int) -> Task:
 def _start_shipped(host: Host) -> None:
     host.run("tee", shipped.COPY, input=shipped.mended())
     log = f"{shipped.COPY}.log"
-    driver = host.popen("sh", "-c", f'exec "$@" >{log} 2>&1', "sh", sys.executable, shipped.COPY)
+    driver = host.popen("sh", "-c", f'exec "$@" >{log} 2>&1', "sh", host.program, shipped.COPY)
 
     def serves() -> bool:
         if driver.poll() is not None:
@@ -166,6 +154,10 @@ def _start_shipped(host: Host) -> None:
 
 
 def _start_worker(host: Host) -> subprocess.Popen[str]:
-    words = (sys.executable, "-m", f"{__package__}.worker")
+    words = (host.program, "-m", f"{__package__}.worker")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": sys.stderr.fileno()}
-    return host.popen(*words, **pipes, env=_ENVIRONMENT)
+    return host.popen(*words, **pipes, env=_environment(host))
+
+
+def _environment(host: Host) -> dict[str, str]:
+    return {"PYTHONPATH": str(host.suite.checkout)}

@@ -110,6 +110,7 @@ def _commands(commands: dict[str, Spread]) -> str:
         (HELP, CLICK),
         (SET_TEP, CLICK_AND_OVS),
         (SET_TEP, OVS_VSCTL),
+        (runs.MADE, runs.BRIDGE),
         *((one, runs.BRIDGE) for one in runs.NETWORKS),
     ]
     for one, other in against:
