@@ -1,4 +1,4 @@
-"""Whole containers, from ``docker run --rm`` to its end, on this driver and on Docker's own bridges.
+"""Whole containers, from ``docker run --rm`` to its end, on this driver and on Docker's bridges.
 
 ``python -m tests.bench.runs ROUNDS`` inside a host with Docker that has the networks of
 :data:`NETWORKS`; they take turns.
@@ -31,7 +31,11 @@ NETWORKS = {
 def measure(rounds: int) -> dict[str, list[float]]:
     """The times of each, in seconds."""
     subprocess.run(["docker", "network", "create", "made"], stdout=subprocess.DEVNULL, check=True)
-    networks = {BRIDGE: "bridge", MADE: "made", **{name: f"to-{one}" for name, one in NETWORKS.items()}}
+    networks = {
+        BRIDGE: "bridge",
+        MADE: "made",
+        **{name: f"to-{one}" for name, one in NETWORKS.items()},
+    }
     for one in networks.values():
         _run(one)  # reads what it needs from the disk
     taken: dict[str, list[float]] = {name: [] for name in networks}
