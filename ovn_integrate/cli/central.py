@@ -10,6 +10,7 @@ from ovn_integrate import bringup, paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
+from ovn_integrate.enrol import host as membership
 from ovn_integrate.errors import NotConfigured, Unhealthy
 from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import central as daemon
@@ -129,14 +130,15 @@ def token(app: App, host: str, expires: float, address: str | None, form: str) -
     """Print a token with which the host of this name may join, once.
 
     It holds the addresses of this central host, the fingerprint of its authority and a secret, of
-    which only the hash is kept here. Each central host knows its own tokens only.
+    which only the hash is kept, in Northbound: any host that is central there takes it.
     """
     authority = Authority(paths.pki()).require()
     where = parse_addresses(address) if address is not None else _reached()
     if address is None and daemon.running() and not _listening():
         hint = "ovn-integrate central start --tls --listen ADDRESS"
         raise NotConfigured("OVN central", "listens for this host only", hint)
-    made = tokens.offer(authority, host, where, expires * 60)
+    register = membership.register(authority, app.timeout)
+    made = tokens.offer(register, host, where, expires * 60)
     if not output.data({"token": made.encode(), "host": host, "expires": made.expires}, form):
         click.echo(made.encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -27,23 +28,18 @@ def certificates() -> None:
 
 @verb(name="list")
 def list_(app: App, form: str) -> None:
-    """List those of this host, or on the central host all that it signed and that have not ended.
+    """List those of this host; on a central one, its servers' and all that hosts were given.
 
-    A serial number is in hexadecimal.
+    Those that have ended are not shown. A serial number is in hexadecimal.
     """
     authority = Authority(paths.pki())
     if authority.made:
-        found = [
+        found = _of_files(authority.server) + [
             _row(one.name, one.role, one.host, one.serial, one.not_after, one.revoked)
-            for one in authority.issued()
+            for one in membership.register(authority, app.timeout).issued()
         ]
     else:
-        found = []
-        for file in (membership.certificate(), membership.authority()):
-            if file.exists():
-                one = x509.read(file)
-                host = secure.host_name() if one.role == x509.CHASSIS else ""
-                found.append(_row(one.name, one.role, host, one.serial, one.not_after))
+        found = _of_files(membership.certificate(), membership.authority())
     columns = {"NAME": "name", "ROLE": "role", "HOST": "host", "SERIAL": "serial"}
     output.rows(found, {**columns, "NOT AFTER": "not_after", "REVOKED": "revoked"}, form)
 
@@ -77,12 +73,12 @@ def renew(app: App, if_due: bool, form: str) -> None:
 def revoke(app: App, name: str, form: str) -> None:
     """Take back what was signed for a host, by its name or its chassis', and delete the chassis.
 
-    To be done on the central host. The IPAM server refuses it at once, and renews it no more. Open
+    To be done on a central host. The IPAM servers refuse it at once, and renew it no more. Open
     vSwitch knows no list of revoked certificates: for Southbound the certificate is good until it
     ends, so keep that host away from port 6642 until then.
     """
     authority = Authority(paths.pki()).require()
-    taken = authority.revoke(name)
+    taken = membership.register(authority, app.timeout).revoke(name)
     gone = [one for one in {one.name for one in taken} if central.delete_chassis(one, app.timeout)]
     output.outcome(
         bool(taken),
@@ -96,6 +92,14 @@ def revoke(app: App, name: str, form: str) -> None:
         end = time.strftime(_UNTIL, time.gmtime(max(one.not_after for one in taken)))
         words = "still takes this certificate; keep the host away from port"
         output.warn(f"Southbound {words} {paths.SB_PORT} until {end}")
+
+
+def _of_files(*files: Path) -> list[dict[str, Any]]:
+    rows = []
+    for one in (x509.read(file) for file in files if file.exists()):
+        host = secure.host_name() if one.role in (x509.CHASSIS, x509.CENTRAL) else ""
+        rows.append(_row(one.name, one.role, host, one.serial, one.not_after))
+    return rows
 
 
 def _row(

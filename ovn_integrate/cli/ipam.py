@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
     from ovn_integrate.ipam.findings import Finding
+    from ovn_integrate.ipam.tokens import Tokens
 
 _ROOT = "/v2.0/"
 
@@ -89,20 +91,21 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
     from ovn_integrate import web
     from ovn_integrate.enrol.app import application as enrolment
     from ovn_integrate.ipam import accesslog, server
+    from ovn_integrate.ipam.identity import Known
 
     log = accesslog.open_log(options["access_log"])
     served = None if files is None else web.Files(*files)
     if served is not None:
         web.refuse_unfit(served)
-    known = server.known(files and files[2], _tokens(options, files))
+    tokens = _tokens(options, files)
     server.check(options["nb"], app.timeout)
     app.progress.end()
     web.serve(
         lambda: server.application(
             options["nb"],
             log,
-            known,
-            None if files is None else lambda inner: enrolment(inner, paths.pki()),
+            None if files is None and tokens is None else partial(Known, tokens=tokens),
+            None if files is None else lambda inner: enrolment(inner, paths.pki(), options["nb"]),
         ),
         bind=bind,
         pidfile=paths.pidfile("ipam"),
@@ -164,10 +167,12 @@ def _files(options: dict[str, Any]) -> tuple[Path, Path, Path] | None:
     return Path(given[0]), Path(given[1]), Path(given[2])
 
 
-def _tokens(options: dict[str, Any], files: object) -> Path | None:
+def _tokens(options: dict[str, Any], files: object) -> Tokens | None:
+    from ovn_integrate.ipam.tokens import Tokens
+
     if options["token_file"]:
-        return Path(options["token_file"])
-    return None if files is None else paths.tokens()
+        return Tokens(Path(options["token_file"]))
+    return None if files is None else Tokens(paths.tokens())
 
 
 @verb()

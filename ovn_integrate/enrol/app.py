@@ -18,6 +18,8 @@ from ovn_integrate.errors import Error, Invalid, NotConfigured, NotPermitted
 from ovn_integrate.host.secure import host_name
 from ovn_integrate.pki import tokens
 from ovn_integrate.pki.authority import Authority
+from ovn_integrate.pki.ledger import Ledger
+from ovn_integrate.pki.register import Register
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -29,7 +31,7 @@ _TEXT = "application/x-pem-file"
 log = logging.getLogger(__name__)
 
 
-def application(inner: Wsgi, folder: Path) -> Wsgi:
+def application(inner: Wsgi, folder: Path, nb_remote: str) -> Wsgi:
     """The application that answers these paths itself and leaves the others to ``inner``.
 
     A host that joins has no certificate yet: what serves this must ask for one, and not demand it.
@@ -37,16 +39,18 @@ def application(inner: Wsgi, folder: Path) -> Wsgi:
     The certificate of the servers, which this one shows as well, is renewed when it is due.
 
     :param folder: :func:`ovn_integrate.paths.pki`; there may be no authority in it.
+    :param nb_remote: of Northbound, where what is signed is written down.
     """
     authority = Authority(folder)
     Fresh(lambda: authority.made and authority.serve(host_name(), [])).start()
-    return _Enrolment(inner, authority)
+    return _Enrolment(inner, Register(authority, Ledger(nb_remote)))
 
 
 class _Enrolment:
-    def __init__(self, inner: Wsgi, authority: Authority) -> None:
+    def __init__(self, inner: Wsgi, register: Register) -> None:
         self._inner = inner
-        self._authority = authority
+        self._register = register
+        self._authority = register.authority
         self._pages: dict[str, tuple[str, Callable[[dict[str, Any]], bytes]]] = {
             CA: ("GET", self._ca),
             JOIN: ("POST", self._join),
@@ -76,12 +80,12 @@ class _Enrolment:
     def _join(self, environ: dict[str, Any]) -> bytes:
         body = _body(environ)
         request = _text(body, "request").encode()
-        return tokens.redeem(self._authority, _text(body, "secret"), _text(body, "host"), request)
+        return tokens.redeem(self._register, _text(body, "secret"), _text(body, "host"), request)
 
     def _renew(self, environ: dict[str, Any]) -> bytes:
         serial = _serial(environ)
         request = _text(_body(environ), "request").encode()
-        return self._authority.renew_chassis(request, serial)
+        return self._register.renew(request, serial)
 
 
 def _serial(environ: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ovn_integrate import errors
 from ovn_integrate.enrol.app import CA, JOIN, RENEW
-from ovn_integrate.errors import Error, NotPermitted, ServiceFailed
+from ovn_integrate.errors import DatabaseUnavailable, Error, NotPermitted, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.settings import endpoint
 from ovn_integrate.pki import x509
@@ -72,11 +72,11 @@ def _unverified() -> ssl.SSLContext:
 
 
 def _first(addresses: Sequence[str], ask: Callable[[str], T]) -> T:
-    """The first answer; of several hosts that are out of reach, the last one's error."""
+    """The first answer; of several hosts that cannot give any, the last one's error."""
     for address in addresses[:-1]:
         try:
             return ask(address)
-        except ServiceFailed:
+        except (ServiceFailed, DatabaseUnavailable):
             continue
     return ask(addresses[-1])
 

@@ -14,6 +14,8 @@ from ovn_integrate.host.secure import host_name
 from ovn_integrate.ovsdb import HOST, Session
 from ovn_integrate.pki import files, x509
 from ovn_integrate.pki.authority import Authority, due
+from ovn_integrate.pki.ledger import Ledger
+from ovn_integrate.pki.register import Register
 from ovn_integrate.pki.tokens import Token
 
 
@@ -25,6 +27,14 @@ def certificate() -> Path:
 def authority() -> Path:
     """The certificate by which this host trusts the central ones."""
     return paths.pki() / "ca.pem"
+
+
+def register(central: Authority, timeout: float) -> Register:
+    """What a central host signs and has signed; this host is one.
+
+    :param timeout: seconds for Northbound's answer.
+    """
+    return Register(central, Ledger(paths.nb_remote(), timeout))
 
 
 def own() -> Credentials:
@@ -91,7 +101,7 @@ def renew(addresses: Sequence[str], timeout: float, *, if_due: bool = False) -> 
         request = x509.request(key, now.name)
         central = Authority(paths.pki())
         if central.made and _is_of(central):
-            signed = central.renew_chassis(request, now.serial)
+            signed = register(central, timeout).renew(request, now.serial)
         else:
             signed = client.renew(addresses, own(), request, timeout)
         _keep(key, signed)
@@ -118,7 +128,7 @@ def _come_by(chassis: str, token: Token | None, timeout: float) -> None:
     key = _pending_key()
     request = x509.request(key, chassis)
     if token is None:
-        signed = central.enrol(request, host_name())
+        signed = register(central, timeout).enrol(request, host_name())
         trusted = central.certificate.read_bytes()
     else:
         _refuse_foreign(token)

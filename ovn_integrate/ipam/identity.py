@@ -17,7 +17,6 @@ from ovn_integrate.ipam.faults import Unauthorized
 from ovn_integrate.ipam.permit import CENTRAL, CHASSIS, OPERATOR, Identity
 from ovn_integrate.ipam.tokens import Tokens
 from ovn_integrate.ipam.watched import Wsgi
-from ovn_integrate.pki.revoked import Revoked
 
 IDENTITY = "ovn_integrate.identity"
 """In the environment of a request: who asks, as ``permit`` has it; nothing where all may do all."""
@@ -34,11 +33,11 @@ _BEARER = "bearer "
 class Known:
     """Knows who asks.
 
-    :param revoked: of certificates; None where there are none.
+    :param revoked: whether the certificate of a serial number, in hexadecimal, was revoked.
     :param tokens: None where there are none.
     """
 
-    def __init__(self, revoked: Revoked | None = None, tokens: Tokens | None = None) -> None:
+    def __init__(self, revoked: Callable[[str], bool], tokens: Tokens | None = None) -> None:
         self._revoked = revoked
         self._tokens = tokens
 
@@ -55,7 +54,7 @@ class Known:
 
     def _of(self, certificate: Mapping[str, Any]) -> Identity:
         serial = str(certificate["serialNumber"])
-        if self._revoked is not None and self._revoked.has(serial):
+        if self._revoked(serial):
             raise Unauthorized(reason=f"the certificate {serial} was revoked")
         if ssl.cert_time_to_seconds(certificate["notAfter"]) < time.time():
             # The connection may be older than that.

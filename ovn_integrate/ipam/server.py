@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from ovn_integrate import ovsdb
 from ovn_integrate.ipam import pages
@@ -14,35 +13,21 @@ from ovn_integrate.ipam.identity import Guarded, Known
 from ovn_integrate.ipam.metrics import Metrics
 from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.store import Store
-from ovn_integrate.ipam.tokens import Tokens
 from ovn_integrate.ipam.watched import Watched, Wsgi
-from ovn_integrate.pki.revoked import Revoked
-
-
-def known(ca: Path | None, tokens: Path | None) -> Known | None:
-    """Who may ask at all; None where everybody may do everything.
-
-    :param ca: of the clients' certificates; the list of those revoked lies beside it.
-    :param tokens: the file of the tokens.
-    :raises Error: that file is none.
-    """
-    if ca is None and tokens is None:
-        return None
-    revoked = None if ca is None else Revoked(ca.with_name("revoked"))
-    return Known(revoked, None if tokens is None else Tokens(tokens))
 
 
 def application(
     nb_remote: str,
     log: AccessLog | None = None,
-    known: Known | None = None,
+    known: Callable[[Callable[[str], bool]], Known] | None = None,
     before: Callable[[Wsgi], Wsgi] | None = None,
 ) -> Wsgi:
     """The application on the NB at a remote; to be called in the process that serves it.
 
     It returns at once. While NB is out of reach every request is answered with 503.
 
-    :param known: who may ask; None for everybody.
+    :param known: who may ask, given what tells of certificates that were revoked; None for
+        everybody.
     :param before: puts what answers those too who are not known before the rest.
     """
     metrics = Metrics()
@@ -56,7 +41,7 @@ def application(
     watchers = [metrics.requested] if log is None else [metrics.requested, log.write]
     inner: Wsgi = pages.Pages(create_app(Service(store)), beside)
     if known is not None:
-        inner = Guarded(inner, known, unauthorized)
+        inner = Guarded(inner, known(store.revoked), unauthorized)
     return Watched(inner if before is None else before(inner), watchers)
 
 

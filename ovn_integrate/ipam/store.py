@@ -32,6 +32,7 @@ from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.model import Thing
 from ovn_integrate.ipam.writer import Writer
 from ovn_integrate.ovsdb import Change, Rejected, Row, Session
+from ovn_integrate.pki import ledger
 from ovn_integrate.pump import Pump
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,13 @@ _READERS: dict[str, Callable[[Any], Thing | None]] = {
     security_rows.ACL: security_rows.rule_of,
     l3_rows.ROUTER: l3_rows.router_of,
 }
-_TABLES = {**rows.TABLES, **names.TABLES, **security_rows.TABLES, **l3_rows.TABLES}
+_TABLES = {
+    **rows.TABLES,
+    **names.TABLES,
+    **security_rows.TABLES,
+    **l3_rows.TABLES,
+    ledger.TABLE: [ledger.COLUMN],
+}
 _UNREAD = {**rows.UNREAD, **security_rows.UNREAD, **l3_rows.UNREAD}
 _UNTOLD = {table for table in _TABLES if table not in _READERS}
 """The tables whose rows belong to things of other rows."""
@@ -76,6 +83,7 @@ class Store:
         self._committed = committed
         self._timeout = timeout
         self._index = Index()
+        self._revoked: frozenset[int] = frozenset()
         self._pump: Pump | None = None
         self._stopping = threading.Event()
         self._ready = threading.Event()
@@ -165,6 +173,13 @@ class Store:
 
         return pump.transact(count, "catch up")
 
+    def revoked(self, serial: str) -> bool:
+        """Whether the certificate of a serial number was taken back, by what is known of NB.
+
+        :param serial: in hexadecimal, as of ``ssl.SSLSocket.getpeercert()``.
+        """
+        return int(serial, 16) in self._revoked
+
     def check(self, timeout: float) -> None:
         """See that NB is connected and answers within so many seconds, between two changes.
 
@@ -212,6 +227,8 @@ class Store:
                 return
 
     def _notice(self, event: str, row: Row) -> None:
+        if ovsdb.table_of(row) == ledger.TABLE and event != "delete":
+            self._revoked = ledger.revoked(row.external_ids)
         if ovsdb.table_of(row) not in _UNTOLD:
             self._index.replace(row.uuid, None if event == "delete" else _thing(row))
 

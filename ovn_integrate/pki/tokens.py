@@ -1,8 +1,7 @@
 """Join tokens: what a host is given so that it may ask for a certificate, once.
 
-A token is what a person carries from the central host to the other one: base64url of JSON. The
-central host keeps of its secret the SHA-256 only. Each central host keeps its own tokens: one is
-good for the host that made it.
+A token is what a person carries from a central host to the other one: base64url of JSON. Of its
+secret the SHA-256 only is kept, where all central hosts look it up.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ovn_integrate.errors import Invalid, NotPermitted
-from ovn_integrate.pki import files, x509
-from ovn_integrate.pki.authority import Authority
+from ovn_integrate.pki import x509
+from ovn_integrate.pki.ledger import JOIN, Entries
+from ovn_integrate.pki.register import Register
 
 _NEW = "ovn-integrate central token HOST, on the central host, makes a new one"
 
@@ -62,24 +61,24 @@ def decode(text: str) -> Token:
     return token
 
 
-def offer(authority: Authority, host: str, addresses: Sequence[str], seconds: float) -> Token:
+def offer(register: Register, host: str, addresses: Sequence[str], seconds: float) -> Token:
     """Make a token for a host.
 
     :param seconds: for which it is good.
     """
     x509.checked_name(host)
     expires = int(time.time() + seconds)
-    token = Token(
-        tuple(addresses), authority.fingerprint(), secrets.token_urlsafe(32), host, expires
-    )
-    with files.locked(authority.folder):
-        _forget_expired(authority)
-        kept = {"host": host, "expires": expires}
-        files.write(_unused(authority, token.secret), json.dumps(kept).encode())
+    fingerprint = register.authority.fingerprint()
+    token = Token(tuple(addresses), fingerprint, secrets.token_urlsafe(32), host, expires)
+
+    def keep(entries: Entries) -> None:
+        entries[_key(token.secret)] = {"host": host, "not_after": expires}
+
+    register.ledger.change(keep, f"token for {host}")
     return token
 
 
-def redeem(authority: Authority, secret: str, host: str, request: bytes) -> bytes:
+def redeem(register: Register, secret: str, host: str, request: bytes) -> bytes:
     """A certificate for a token, which is worth nothing then.
 
     Who comes again with the same key, as its answer was lost, gets the same certificate again: only
@@ -90,40 +89,23 @@ def redeem(authority: Authority, secret: str, host: str, request: bytes) -> byte
     :raises Conflict: another host is that chassis.
     """
     _, key = x509.requested(request)
-    with files.locked(authority.folder):
-        _forget_expired(authority)
-        used = _used(authority, secret)
-        if used.exists():
-            kept = json.loads(used.read_text())
+
+    def sign(entries: Entries) -> bytes:
+        kept = entries.get(_key(secret))
+        if kept is None:
+            raise NotPermitted("join token", "is unknown here, or has expired", _NEW)
+        if "key" in kept:
             if kept["key"] != key:
                 raise NotPermitted("join token", "was used already", _NEW)
             return str(kept["certificate"]).encode()
-        unused = _unused(authority, secret)
-        if not unused.exists():
-            raise NotPermitted("join token", "is unknown here, or has expired", _NEW)
-        kept = json.loads(unused.read_text())
         if kept["host"] != host:
             raise NotPermitted("join token", f"is for host {kept['host']}, not {host}", _NEW)
-        certificate = authority.sign_chassis(request, host)
-        done = {**kept, "key": key, "certificate": certificate.decode()}
-        files.write(used, json.dumps(done).encode())
-        unused.unlink()
+        certificate = register.sign(entries, request, host)
+        kept.update(key=key, certificate=certificate.decode())
         return certificate
 
-
-def _unused(authority: Authority, secret: str) -> Path:
-    return authority.folder / "tokens" / f"{_hash(secret)}.json"
+    return register.ledger.change(sign, f"host {host} joins")
 
 
-def _used(authority: Authority, secret: str) -> Path:
-    return authority.folder / "used" / f"{_hash(secret)}.json"
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _forget_expired(authority: Authority) -> None:
-    for one in (*authority.folder.glob("tokens/*.json"), *authority.folder.glob("used/*.json")):
-        if json.loads(one.read_text())["expires"] < time.time():
-            one.unlink()
+def _key(secret: str) -> str:
+    return JOIN + hashlib.sha256(secret.encode()).hexdigest()

@@ -23,6 +23,9 @@ from ovn_integrate.errors import Conflict, NotPermitted, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
+from ovn_integrate.pki.ledger import Ledger
+from ovn_integrate.pki.register import Register
+from tests.functional.daemons import OvsdbServer
 from tests.functional.namespaces import own_network
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
@@ -36,7 +39,8 @@ from ovn_integrate import web
 from ovn_integrate.enrol import app
 
 address = sys.argv[1]
-folder, server, clients, pidfile, heard = map(Path, sys.argv[2:])
+northbound = sys.argv[2]
+folder, server, clients, pidfile, heard = map(Path, sys.argv[3:])
 
 def inner(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
@@ -49,7 +53,7 @@ def listening(environ, start):
     environ["wsgi.input"] = io.BytesIO(body)
     return enrolment(environ, start)
 
-enrolment = app.application(inner, folder)
+enrolment = app.application(inner, folder, northbound)
 files = web.Files(server, server, clients)
 web.serve(lambda: listening, bind=f"{address}:9696", pidfile=pidfile, keep_alive=True, tls=files)
 """
@@ -58,8 +62,10 @@ web.serve(lambda: listening, bind=f"{address}:9696", pidfile=pidfile, keep_alive
 class Central:
     """:ivar heard: all that the server was sent so far."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, northbound: str) -> None:
+        self.northbound = northbound
         self.authority = Authority(folder / "pki")
+        self.register = Register(self.authority, Ledger(northbound))
         self.authority.make("c1")
         self.authority.serve("c1", [HERE, THERE])
         self._heard = folder / "heard"
@@ -69,16 +75,17 @@ class Central:
         return self._heard.read_bytes()
 
     def token(self, host: str = "h1") -> tokens.Token:
-        return tokens.offer(self.authority, host, [HERE], 60)
+        return tokens.offer(self.register, host, [HERE], 60)
 
     @contextmanager
     def serving(self, folder: Path, address: str = HERE) -> Iterator[int]:
         """Gives the group of its processes."""
         pidfile, log = folder / f"{address}.pid", folder / f"{address}.log"
         files = [self.authority.server, self.authority.clients, pidfile, self._heard]
-        argv = [sys.executable, "-c", _CODE, address, self.authority.folder.parent, *files]
+        argv = [sys.executable, "-c", _CODE, address, self.northbound]
+        argv += [str(one) for one in (self.authority.folder.parent, *files)]
         with log.open("wb") as file:
-            process = subprocess.Popen([*map(str, argv)], stderr=file, start_new_session=True)
+            process = subprocess.Popen(argv, stderr=file, start_new_session=True)
         mine = Credentials(*map(str, (files[0], files[0], self.authority.certificate)))
         try:
             while servers.ask(f"{address}:9696", "GET", "/", context=mine.context()) != 200:
@@ -93,10 +100,15 @@ class Central:
 @pytest.fixture(scope="module")
 def central(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Central]:
     folder = tmp_path_factory.mktemp("central")
-    with own_network():
-        made = Central(folder)
-        with made.serving(folder):
-            yield made
+    server = OvsdbServer(folder, "nb")
+    server.start()
+    try:
+        with own_network():
+            made = Central(folder, server.remote)
+            with made.serving(folder):
+                yield made
+    finally:
+        server.stop()
 
 
 def _joined(central: Central, folder: Path, name: str = "chassis-1") -> Credentials:
@@ -148,14 +160,14 @@ def test_a_certificate_is_renewed_with_itself(central: Central, tmp_path: Path) 
     assert renewed.serial != x509.read(tmp_path / "host.pem").serial
     with pytest.raises(Conflict, match="may not renew"):
         client.renew([HERE], mine, x509.request(x509.new_key(), "chassis-2"), 5)
-    central.authority.revoke("h1")
+    central.register.revoke("h1")
     with pytest.raises(Conflict, match="may not renew"):
         client.renew([HERE], mine, request, 5)
 
 
-def test_a_server_that_is_frozen_is_left_for_the_next(tmp_path: Path) -> None:
+def test_a_server_that_is_frozen_is_left_for_the_next(tmp_path: Path, nb: OvsdbServer) -> None:
     with own_network():
-        central = Central(tmp_path)
+        central = Central(tmp_path, nb.remote)
         with central.serving(tmp_path) as frozen, central.serving(tmp_path, THERE):
             urls = [f"https://{one}:9696" for one in (HERE, THERE)]
             neutron = Client(urls, credentials=_joined(central, tmp_path))

@@ -21,9 +21,11 @@ from tests.functional.daemons import OvsdbServer
 
 @pytest.fixture
 def session(
-    switch: OvsdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    switch: OvsdbServer, nb: OvsdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Session]:
     monkeypatch.setenv("OVN_INTEGRATE_SYSCONFDIR", str(tmp_path))
+    (nb.folder / "ovnnb_db.sock").symlink_to("nb.sock")
+    monkeypatch.setenv("OVN_RUNDIR", str(nb.folder))
     with Session.open(switch.remote, HOST, settings.TABLES) as made:
         yield made
 
@@ -46,7 +48,7 @@ def test_without_a_token_there_is_nothing_to_join(session: Session) -> None:
 def test_a_token_for_another_host_is_refused_here_already(
     session: Session, central: Authority
 ) -> None:
-    token = tokens.offer(central, "elsewhere", ["192.0.2.1"], 60)
+    token = tokens.offer(membership.register(central, 5), "elsewhere", ["192.0.2.1"], 60)
     with pytest.raises(NotPermitted, match="is for host elsewhere"):
         membership.join(session, token, token.fingerprint, 1)
 

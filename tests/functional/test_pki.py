@@ -1,7 +1,9 @@
-"""The authority, its certificates and join tokens, on a folder; OpenSSL says what they are."""
+"""The authority, its certificates and join tokens, on a folder and a Northbound; OpenSSL says what
+the certificates are."""
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import threading
@@ -12,11 +14,23 @@ from pathlib import Path
 
 import pytest
 
-from ovn_integrate.errors import Conflict, Error, Invalid, NotFound, NotPermitted
+from ovn_integrate.checks.bundle.redact import MARK, Redactor
+from ovn_integrate.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    Error,
+    Invalid,
+    NotFound,
+    NotPermitted,
+)
+from ovn_integrate.ipam.store import Store
 from ovn_integrate.pki import authority as authorities
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
-from ovn_integrate.pki.revoked import Revoked
+from ovn_integrate.pki.ledger import Ledger
+from ovn_integrate.pki.register import Register
+from tests.functional.daemons import OvsdbServer
+from tests.functional.test_ipam_store import until
 
 
 @pytest.fixture
@@ -24,6 +38,11 @@ def authority(tmp_path: Path) -> Authority:
     made = Authority(tmp_path / "pki")
     assert made.make("c1")
     return made
+
+
+@pytest.fixture
+def register(authority: Authority, nb: OvsdbServer) -> Register:
+    return Register(authority, Ledger(nb.remote))
 
 
 def _request(name: str = "chassis-1") -> bytes:
@@ -40,13 +59,13 @@ def _verifies(certificate: Path, authority: Path, purpose: str) -> bool:
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
-def _token(authority: Authority, host: str = "h1", seconds: float = 60) -> tokens.Token:
-    return tokens.offer(authority, host, ["192.0.2.1"], seconds)
+def _token(register: Register, host: str = "h1", seconds: float = 60) -> tokens.Token:
+    return tokens.offer(register, host, ["192.0.2.1"], seconds)
 
 
-def test_no_secret_is_for_anybody_but_its_owner(authority: Authority) -> None:
+def test_no_secret_is_for_anybody_but_its_owner(register: Register, authority: Authority) -> None:
     authority.serve("c1", ["192.0.2.1"])
-    _token(authority)
+    _token(register)
     secret = [one for one in authority.folder.parent.rglob("*") if one.is_file()]
     public = {authority.certificate, authority.clients, authority.folder / "hosts.pem"}
     modes = {stat.S_IMODE(one.stat().st_mode) for one in secret if one not in public}
@@ -78,10 +97,10 @@ def test_a_server_keeps_its_certificate_until_it_needs_another(authority: Author
 
 
 def test_a_chassis_is_a_client_of_southbound_and_not_of_northbound(
-    authority: Authority, tmp_path: Path
+    register: Register, authority: Authority, tmp_path: Path
 ) -> None:
     file = tmp_path / "chassis.pem"
-    file.write_bytes(tokens.redeem(authority, _token(authority).secret, "h1", _request()))
+    file.write_bytes(tokens.redeem(register, _token(register).secret, "h1", _request()))
     said = x509.read(file)
     assert (said.name, said.role) == ("chassis-1", x509.CHASSIS)
     assert _verifies(file, authority.clients, "sslclient")
@@ -90,8 +109,8 @@ def test_a_chassis_is_a_client_of_southbound_and_not_of_northbound(
     assert not _verifies(file, authority.clients, "sslserver")
 
 
-def test_a_token_survives_its_way(authority: Authority) -> None:
-    token = _token(authority)
+def test_a_token_survives_its_way(register: Register, authority: Authority) -> None:
+    token = _token(register)
     text = token.encode()
     assert tokens.decode(f"{text[:40]}\n  {text[40:]}") == token
     assert token.fingerprint == authority.fingerprint()
@@ -103,43 +122,45 @@ def test_what_is_no_token_is_refused(text: str) -> None:
         tokens.decode(text)
 
 
-def test_of_a_secret_only_the_hash_is_kept(authority: Authority) -> None:
-    secret = _token(authority).secret
-    tokens.redeem(authority, secret, "h1", _request())
-    _token(authority)
-    files = [one for one in authority.folder.rglob("*") if one.is_file()]
-    assert not any(secret.encode() in one.read_bytes() or secret in one.name for one in files)
+def test_of_a_secret_only_the_hash_is_kept(register: Register, nb: OvsdbServer) -> None:
+    secret = _token(register).secret
+    tokens.redeem(register, secret, "h1", _request())
+    _token(register)
+    files = [register.authority.folder, nb.folder]
+    found = [one for folder in files for one in folder.rglob("*") if one.is_file()]
+    assert any(b"join:" in one.read_bytes() for one in found)
+    assert not any(secret.encode() in one.read_bytes() or secret in one.name for one in found)
 
 
-def test_a_token_is_good_once(authority: Authority) -> None:
-    secret = _token(authority).secret
-    tokens.redeem(authority, secret, "h1", _request())
+def test_a_token_is_good_once(register: Register) -> None:
+    secret = _token(register).secret
+    tokens.redeem(register, secret, "h1", _request())
     with pytest.raises(NotPermitted, match="used already"):
-        tokens.redeem(authority, secret, "h1", _request())
+        tokens.redeem(register, secret, "h1", _request())
 
 
-def test_who_lost_the_answer_gets_the_same_one(authority: Authority) -> None:
-    secret, request = _token(authority).secret, _request()
-    first = tokens.redeem(authority, secret, "h1", request)
-    assert tokens.redeem(authority, secret, "h1", request) == first
-    assert len(authority.issued()) == 1
+def test_who_lost_the_answer_gets_the_same_one(register: Register) -> None:
+    secret, request = _token(register).secret, _request()
+    first = tokens.redeem(register, secret, "h1", request)
+    assert tokens.redeem(register, secret, "h1", request) == first
+    assert len(register.issued()) == 1
 
 
-def test_of_many_at_once_one_gets_it(authority: Authority) -> None:
-    secret, together = _token(authority).secret, threading.Barrier(8)
+def test_of_many_at_once_one_gets_it(register: Register) -> None:
+    secret, together = _token(register).secret, threading.Barrier(8)
 
     def join(number: int) -> bytes | Error:
         request = _request(f"chassis-{number}")
         together.wait()
         try:
-            return tokens.redeem(Authority(authority.folder.parent), secret, "h1", request)
+            return tokens.redeem(register, secret, "h1", request)
         except NotPermitted as error:
             return error
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(join, range(8)))
     assert sum(isinstance(one, bytes) for one in answers) == 1
-    assert len(authority.issued()) == 1
+    assert len(register.issued()) == 1
 
 
 @pytest.mark.parametrize(
@@ -151,28 +172,28 @@ def test_of_many_at_once_one_gets_it(authority: Authority) -> None:
     ],
 )
 def test_a_token_that_is_not_good_is_refused(
-    authority: Authority, token: Callable[[Authority], tokens.Token], host: str, said: str
+    register: Register, token: Callable[[Register], tokens.Token], host: str, said: str
 ) -> None:
     with pytest.raises(NotPermitted, match=said):
-        tokens.redeem(authority, token(authority).secret, host, _request())
-    assert not authority.issued()
+        tokens.redeem(register, token(register).secret, host, _request())
+    assert not register.issued()
 
 
-def test_another_host_cannot_be_the_same_chassis(authority: Authority) -> None:
-    tokens.redeem(authority, _token(authority, "h1").secret, "h1", _request())
-    other = _token(authority, "h2")
+def test_another_host_cannot_be_the_same_chassis(register: Register) -> None:
+    tokens.redeem(register, _token(register, "h1").secret, "h1", _request())
+    other = _token(register, "h2")
     with pytest.raises(Conflict, match="is host h1, not h2"):
-        tokens.redeem(authority, other.secret, "h2", _request())
+        tokens.redeem(register, other.secret, "h2", _request())
     # Refused, it is not used up.
-    tokens.redeem(authority, other.secret, "h2", _request("chassis-2"))
+    tokens.redeem(register, other.secret, "h2", _request("chassis-2"))
     # The same host, made anew, is.
-    tokens.redeem(authority, _token(authority, "h1").secret, "h1", _request())
+    tokens.redeem(register, _token(register, "h1").secret, "h1", _request())
 
 
 @pytest.mark.parametrize("request_", [b"", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"])
-def test_what_is_no_request_is_refused(authority: Authority, request_: bytes) -> None:
+def test_what_is_no_request_is_refused(register: Register, request_: bytes) -> None:
     with pytest.raises(Invalid, match="signing request"):
-        tokens.redeem(authority, _token(authority).secret, "h1", request_)
+        tokens.redeem(register, _token(register).secret, "h1", request_)
 
 
 def test_a_key_of_another_kind_is_refused(authority: Authority, tmp_path: Path) -> None:
@@ -189,39 +210,74 @@ def test_a_name_that_cannot_stand_in_a_certificate(name: str) -> None:
         x509.request(x509.new_key(), name)
 
 
-def test_a_certificate_is_renewed_for_its_own_name_alone(authority: Authority) -> None:
-    first = x509.parse(tokens.redeem(authority, _token(authority).secret, "h1", _request()))
-    second = x509.parse(authority.renew_chassis(_request(), first.serial))
+def test_a_certificate_is_renewed_for_its_own_name_alone(register: Register) -> None:
+    first = x509.parse(tokens.redeem(register, _token(register).secret, "h1", _request()))
+    second = x509.parse(register.renew(_request(), first.serial))
     assert second.name == first.name
     assert second.serial != first.serial
     with pytest.raises(Conflict, match="may not renew"):
-        authority.renew_chassis(_request("chassis-2"), first.serial)
+        register.renew(_request("chassis-2"), first.serial)
     with pytest.raises(Conflict, match="may not renew"):
-        authority.renew_chassis(_request(), "abc")
+        register.renew(_request(), "abc")
 
 
 @pytest.mark.parametrize("name", ["h1", "chassis-1"])
-def test_what_is_revoked_stands_on_the_list_and_is_not_renewed(
-    authority: Authority, name: str
+def test_what_is_revoked_is_known_to_servers_and_not_renewed(
+    register: Register, nb: OvsdbServer, stores: Callable[[str], Store], name: str
 ) -> None:
-    first = x509.parse(tokens.redeem(authority, _token(authority).secret, "h1", _request()))
-    second = x509.parse(authority.renew_chassis(_request(), first.serial))
-    revoked = Revoked(authority.revocations)
-    assert not revoked.has(first.serial)
-    assert {one.serial for one in authority.revoke(name)} == {first.serial, second.serial}
-    assert revoked.has(first.serial.upper().zfill(40))
-    assert revoked.has(second.serial)
-    assert not authority.revoke(name)
+    first = x509.parse(tokens.redeem(register, _token(register).secret, "h1", _request()))
+    second = x509.parse(register.renew(_request(), first.serial))
+    store = stores(nb.remote)
+    assert not store.revoked(first.serial)
+    assert {one.serial for one in register.revoke(name)} == {first.serial, second.serial}
+    assert until(lambda: store.revoked(first.serial.upper().zfill(40)))
+    assert store.revoked(second.serial)
+    assert not register.revoke(name)
     with pytest.raises(Conflict, match="may not renew"):
-        authority.renew_chassis(_request(), second.serial)
+        register.renew(_request(), second.serial)
     # The chassis' name is free again, and so the host may come back with a new token.
-    again = tokens.redeem(authority, _token(authority).secret, "h1", _request())
-    assert not revoked.has(x509.parse(again).serial)
+    again = tokens.redeem(register, _token(register).secret, "h1", _request())
+    assert not store.revoked(x509.parse(again).serial)
 
 
-def test_nobody_who_was_never_there_is_revoked(authority: Authority) -> None:
+def test_what_one_central_host_did_the_others_know(
+    register: Register, nb: OvsdbServer, tmp_path: Path
+) -> None:
+    """Each has its own copy of the keys, as ``scripts/central-member`` wants it."""
+    shutil.copytree(register.authority.folder, tmp_path / "copy" / "authority")
+    other = Register(Authority(tmp_path / "copy"), Ledger(nb.remote))
+    secret, request = _token(register).secret, _request()
+    signed = tokens.redeem(other, secret, "h1", request)
+    assert tokens.redeem(register, secret, "h1", request) == signed
+    renewed = x509.parse(other.renew(_request(), x509.parse(signed).serial))
+    assert {one.serial for one in register.issued()} == {x509.parse(signed).serial, renewed.serial}
+    register.revoke("h1")
+    with pytest.raises(Conflict, match="may not renew"):
+        other.renew(_request(), renewed.serial)
+
+
+def test_what_has_ended_is_forgotten_and_what_is_not_ours_stays(
+    register: Register, nb: OvsdbServer
+) -> None:
+    for other in ("mine=x", "ovn-integrate\\:certificate\\:1=x", "ovn-integrate\\:join\\:2=[]"):
+        nb.ctl("set", "NB_Global", ".", f"external_ids:{other}")
+    _token(register, seconds=-1)
+    register.enrol(_request(), "h1")
+    _token(register)
+    ids = nb.ctl("get", "NB_Global", ".", "external_ids")
+    assert ids.count("join:") == ids.count("certificate:") == 2
+    assert all(one in ids for one in ("mine=x", ':1"=x', ':2"='))
+
+
+def test_without_northbound_nothing_is_signed(authority: Authority, folder: Path) -> None:
+    away = Register(authority, Ledger(f"unix:{folder}/none", timeout=0.2))
+    with pytest.raises(DatabaseUnavailable):
+        away.enrol(_request(), "h1")
+
+
+def test_nobody_who_was_never_there_is_revoked(register: Register) -> None:
     with pytest.raises(NotFound, match="certificate of h9"):
-        authority.revoke("h9")
+        register.revoke("h9")
 
 
 def test_a_certificate_is_due_when_two_thirds_are_over(authority: Authority) -> None:
@@ -230,3 +286,16 @@ def test_a_certificate_is_due_when_two_thirds_are_over(authority: Authority) -> 
     assert not authorities.due(now)
     passed = {"not_before": now.not_before - 61 * 86400, "not_after": now.not_after - 61 * 86400}
     assert authorities.due(replace(now, **passed))
+
+
+def test_a_bundle_shows_the_entries_and_can_be_loaded(register: Register, nb: OvsdbServer) -> None:
+    """Their keys have no word that stands for a secret, which a bundle would take out."""
+    tokens.redeem(register, _token(register).secret, "h1", _request())
+    _token(register)
+    nb.stop()
+    file = nb.folder / "nb.db"
+    clean = Redactor().clean(file.read_bytes())
+    assert MARK not in clean
+    file.write_bytes(clean)
+    nb.start()
+    assert len(register.issued()) == 1

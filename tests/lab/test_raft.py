@@ -91,6 +91,27 @@ def test_each_central_host_may_be_asked(made: Raft) -> None:
             assert all(host.name in said for host in made.hosts)
 
 
+def test_hosts_come_and_stay_and_go_without_the_first_central_host(made: Raft) -> None:
+    """What it signed, and a token that it made, the others know."""
+    _, second, third = made.members
+    token = made.central.cli("central", "token", made.second.name, "--address", made.addresses)
+    power.cut(made.central)
+    for host in made.hosts:
+        host.cli("certificates", "renew")
+    gone = made.second
+    third.cli("certificates", "revoke", gone.name)
+    wait_for(lambda: gone.cli("network", "list", check=False).returncode == 9, 10, "the refusal")
+    listed = json.loads(second.cli("certificates", "list", "-o", "json").stdout)
+    assert {one["revoked"] for one in listed if one["host"] == gone.name} == {True}
+    gone.run("rm", f"{PKI}/host.pem")
+    gone.cli("--timeout", "20", "join", token.stdout.strip(), "--tep", gone.address)
+    assert gone.cli("network", "list").returncode == 0
+    # Southbound lets hosts in.
+    shown = third.run("ovn-sbctl", "--no-leader-only", "list", "SB_Global").stdout
+    assert "ovn-integrate:" not in shown
+    made.start(made.central)
+
+
 def test_what_is_for_central_hosts_is_not_for_chassis(made: Raft) -> None:
     """Northbound refuses a chassis' certificate; the rest of that is up to the packet filter."""
     host = made.first
