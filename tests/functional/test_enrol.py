@@ -19,7 +19,7 @@ from ovn_integrate import servers
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.enrol import client
 from ovn_integrate.enrol.fresh import Fresh
-from ovn_integrate.errors import Conflict, NotPermitted, ServiceFailed
+from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotPermitted, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
@@ -78,11 +78,14 @@ class Central:
         return tokens.offer(self.register, host, [HERE], 60)
 
     @contextmanager
-    def serving(self, folder: Path, address: str = HERE) -> Iterator[int]:
-        """Gives the group of its processes."""
+    def serving(self, folder: Path, address: str = HERE, northbound: str = "") -> Iterator[int]:
+        """Gives the group of its processes.
+
+        :param northbound: another than its own.
+        """
         pidfile, log = folder / f"{address}.pid", folder / f"{address}.log"
         files = [self.authority.server, self.authority.clients, pidfile, self._heard]
-        argv = [sys.executable, "-c", _CODE, address, self.northbound]
+        argv = [sys.executable, "-c", _CODE, address, northbound or self.northbound]
         argv += [str(one) for one in (self.authority.folder.parent, *files)]
         with log.open("wb") as file:
             process = subprocess.Popen(argv, stderr=file, start_new_session=True)
@@ -151,6 +154,17 @@ def test_of_several_central_hosts_one_that_answers_is_enough(central: Central) -
     client.join(token, x509.request(x509.new_key(), "chassis-1"), 5)
     with pytest.raises(ServiceFailed, match=r"https://127\.0\.0\.9: "):
         client.join(replace(token, addresses=("127.0.0.9",)), x509.request(x509.new_key(), "c"), 5)
+
+
+def test_one_whose_northbound_is_away_is_left_for_the_next(
+    central: Central, tmp_path: Path
+) -> None:
+    request = x509.request(x509.new_key(), "chassis-1")
+    with central.serving(tmp_path, THERE, northbound=f"unix:{tmp_path}/none"):
+        token = replace(central.token(), addresses=(THERE,))
+        with pytest.raises(DatabaseUnavailable, match="none"):
+            client.join(token, request, 5)
+        client.join(replace(token, addresses=(THERE, HERE)), request, 5)
 
 
 def test_a_certificate_is_renewed_with_itself(central: Central, tmp_path: Path) -> None:
