@@ -11,6 +11,7 @@ A program of its own, with nothing of the package imported: `python -I boot.py L
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -138,6 +139,8 @@ def choose_units(units: list[str]) -> None:
 def main(lab: str, name: str, *units: str) -> None:
     if units:
         choose_units(list(units))
+        # udev makes the NIC's MAC address of it and the NIC's name, which all hosts share.
+        Path("/etc/machine-id").write_text(f"{secrets.token_hex(16)}\n")
     enter_cgroups(f"{lab}/{name}")
     words = [sys.executable, "-I", __file__, INSIDE, lab]
     os.execvp("unshare", ["unshare", *APART, "--", *words])

@@ -68,7 +68,7 @@ def raft(lab: Lab, prefix: str) -> Iterator[Raft]:
     made = Raft(members, lab.add_host(f"{prefix}-1"), lab.add_host(f"{prefix}-2"))
     try:
         for member in members:
-            _give_authority(made, member)
+            give_authority(made.central, member)
             made.start(member)
         for host in made.hosts:
             prepare(host)
@@ -81,9 +81,9 @@ def raft(lab: Lab, prefix: str) -> Iterator[Raft]:
             host.stop()
 
 
-def _give_authority(made: Raft, member: Host) -> None:
-    """As scp(1) would from the first one."""
-    if member is not made.central:
-        packed = made.central.run("sh", "-c", f"tar -C {PKI} -c authority | base64").stdout
+def give_authority(first: Host, member: Host) -> None:
+    """As scp(1) would."""
+    if member is not first:
+        packed = first.run("sh", "-c", f"tar -C {PKI} -c authority | base64").stdout
         member.run("mkdir", "-p", "-m", "700", PKI)
         member.run("sh", "-c", f"base64 -d | tar -C {PKI} -xp", input=packed)
