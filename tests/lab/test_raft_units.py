@@ -15,6 +15,7 @@ from .suite import CHECKOUT
 from .waiting import wait_for
 
 THEIRS = "ovn-central.service"
+DEFAULTS = "/etc/default/ovn-central"
 UNITS = (
     *("ovn-integrate-member.service", "ovn-ovsdb-server-nb.service", "ovn-northd.service"),
     *("ovn-ovsdb-server-sb.service", "ovn-integrate-ipam.service"),
@@ -25,9 +26,11 @@ pytestmark = pytest.mark.needs("systemctl")
 
 @pytest.fixture(scope="module")
 def members(own_lab: Lab) -> Iterator[list[Booted]]:
-    """At first each has the databases that its package made; the first one's has a switch."""
+    """At first each has the databases that its package made. The first one's has a switch, and an
+    option of its operator's."""
     made = [Booted(own_lab, f"boot-c{number}", THEIRS) for number in (1, 2, 3)]
     made[0].run("ovn-nbctl", "ls-add", "kept")
+    made[0].host.run("tee", "-a", DEFAULTS, input='OVN_CTL_OPTS="--ovn-northd-n-threads=2"\n')
     for member in made:
         give_authority(made[0].host, member.host)
         join(made, member)
@@ -69,6 +72,13 @@ def test_units_run_all_of_it(members: list[Booted]) -> None:
         assert serves(member)
         assert status(member).count(" at ssl:") == 3
         assert "kept" in switches(member)
+
+
+def test_options_of_others_stay(members: list[Booted]) -> None:
+    found = [member.host.read(DEFAULTS).count("\nOVN_CTL_OPTS=") for member in members]
+    assert found == [1, 1, 1]
+    northd = [member.run("pgrep", "-a", "ovn-northd").stdout for member in members]
+    assert ["--n-threads=2" in one for one in northd] == [True, False, False]
 
 
 def test_again_it_changes_nothing(members: list[Booted]) -> None:
