@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate import paths, runner
-from ovn_integrate.errors import CommandFailed
+from ovn_integrate.errors import CommandFailed, Conflict
 
 _POLL = 0.02
 
@@ -60,7 +60,7 @@ def start_detached(server: str, argv: list[str], ready: Callable[[], bool], time
     # The worker of a server that was killed answers for another second: it must be this one.
     while pid(server) != child.pid or not ready():
         if _ended(child, _POLL):
-            if _another(server, ready, deadline):
+            if _another(server, ready, deadline, starting=child.returncode == Conflict.exit_code):
                 return
             raise CommandFailed(
                 f"{server} server", f"ended at once: {_last_line(log)}", f"see {log}"
@@ -70,12 +70,22 @@ def start_detached(server: str, argv: list[str], ready: Callable[[], bool], time
             raise CommandFailed(f"{server} server", f"not ready within {timeout:g} s", f"see {log}")
 
 
-def _another(server: str, ready: Callable[[], bool], deadline: float) -> bool:
-    """Whether another process is this server, and answers before the deadline."""
-    while (number := pid(server)) is not None and time.monotonic() < deadline:
-        if ready():
+def _another(
+    server: str, ready: Callable[[], bool], deadline: float, *, starting: bool = False
+) -> bool:
+    """Whether another process is this server, and answers before the deadline.
+
+    :param starting: whether there is one, which has no pid file yet.
+    """
+    while time.monotonic() < deadline:
+        number = pid(server)
+        if number is None:
+            if not starting:
+                return False
+            time.sleep(_POLL)
+        elif ready():
             return True
-        if _gone(number, _POLL):
+        elif _gone(number, _POLL):
             return False
     return False
 

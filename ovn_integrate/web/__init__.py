@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from ovn_integrate.web.claim import claimed
 from ovn_integrate.web.priority import go_first
 from ovn_integrate.web.tls import Files, Tls, load
 
@@ -76,6 +77,7 @@ def serve(
     :param tls: to serve TLS with; clients may show certificates of the CA. Files that are
         replaced count for the connections that come then.
     :raises Invalid: the files are none, or do not belong together.
+    :raises Conflict: another process serves by that pid file, or is about to.
     """
     settings = {
         "bind": bind,
@@ -96,5 +98,6 @@ def serve(
     }
     server = _Server(factory, settings, tls)
     pidfile.parent.mkdir(parents=True, exist_ok=True)
-    go_first()
-    server.run()
+    with claimed(pidfile):
+        go_first()
+        server.run()

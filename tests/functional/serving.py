@@ -50,6 +50,18 @@ web.serve(
 """
 
 
+SOCKET, PIDFILE = "web.sock", "pid"
+
+
+def command(
+    folder: Path, *, files: Files | None = None, most: int = 0, seconds: float = 0
+) -> list[str]:
+    """What :func:`serving` starts."""
+    words = ["", "", ""] if files is None else [str(one) for one in files.all()]
+    where = (f"unix:{folder / SOCKET}", *words, str(most), str(seconds), str(folder / PIDFILE))
+    return [sys.executable, "-c", _CODE, *where]
+
+
 @contextmanager
 def serving(
     folder: Path, *, files: Files | None = None, most: int = 0, seconds: float = 0
@@ -59,11 +71,10 @@ def serving(
     :param most: files that the server may have open; 0 for what it may anyway.
     :param seconds: that a client has for a request, or an answer; 0 for what it has anyway.
     """
-    path = folder / "web.sock"
-    words = ["", "", ""] if files is None else [str(one) for one in files.all()]
-    argv = [sys.executable, "-c", _CODE, f"unix:{path}", *words, str(most), str(seconds)]
+    path = folder / SOCKET
+    argv = command(folder, files=files, most=most, seconds=seconds)
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*argv, str(folder / "pid")], stderr=log)
+        process = subprocess.Popen(argv, stderr=log)
     try:
         while True:
             assert process.poll() is None, (folder / "log").read_text()

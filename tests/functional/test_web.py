@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate.web import THREADS
-from tests.functional.serving import answer, ask, connected, serving
+from tests.functional.serving import PIDFILE, answer, ask, command, connected, serving
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
 LARGE = b"GET /large HTTP/1.1\r\n\r\n"
@@ -54,6 +55,21 @@ def test_clients_that_take_no_answers_hold_nobody_up(folder: Path) -> None:
         sock.recv(1)
 
     with serving(folder) as path, clients(path, 2 * THREADS, wish):
+        served_soon(path)
+
+
+def test_a_second_server_leaves_the_socket_to_the_first(folder: Path) -> None:
+    with serving(folder) as path:
+        served_soon(path)
+        pid = (folder / PIDFILE).read_text()
+        second = subprocess.run(
+            command(folder), stderr=subprocess.PIPE, text=True, timeout=20, check=False
+        )
+        assert second.returncode != 0
+        assert (
+            f"{folder / PIDFILE}: belongs to a server that serves, or is starting" in second.stderr
+        )
+        assert (folder / PIDFILE).read_text() == pid
         served_soon(path)
 
 

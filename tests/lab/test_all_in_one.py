@@ -160,6 +160,9 @@ def test_two_starts_at_the_same_moment_are_one_server(host: Host, server: str) -
         for start in starts:
             start.result()
         host.cli(server, "status")
+        # Its master and its worker.
+        found = host.run("pgrep", "--full", f"ovn_integrate .*{server} start").stdout.split()
+        assert len(found) == 2
 
 
 def test_the_ipam_server_without_northbound_exits_4(host: Host) -> None:
