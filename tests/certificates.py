@@ -19,6 +19,7 @@ class Authority:
         self.certificate, self._key = folder / "ca.pem", folder / "ca-key.pem"
         _openssl(
             *("req", "-x509", *_CURVE, "-days", "2", "-subj", "/O=ovn-integrate/CN=ca"),
+            *("-addext", "keyUsage=critical,keyCertSign"),  # which Python 3.13 insists on
             *("-keyout", self._key, "-out", self.certificate),
         )
 
@@ -28,7 +29,10 @@ class Authority:
         request, more = self._folder / f"{name}.csr", self._folder / "extensions"
         subject = f"/O=ovn-integrate/OU={unit}/CN={name}"
         _openssl("req", "-new", *_CURVE, "-subj", subject, "-keyout", key, "-out", request)
-        more.write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+        more.write_text(
+            "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
+            "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+        )
         _openssl(
             *("x509", "-req", "-in", request, "-out", certificate, "-days", days),
             *("-CA", self.certificate, "-CAkey", self._key, "-set_serial", serial),

@@ -57,6 +57,8 @@ ALLOCATIONS = "ovn-integrate:allocations"
 """Counts allocations; two servers that write it at once see each other. See ``ledger_columns``."""
 
 OURS = "ovn-integrate:"
+TAGS = range(4094, 0, -1)
+"""Of VLANs (IEEE 802.1Q)."""
 _NETWORK_NAME = "neutron-"
 _IFACE_ID_VER = "ovn.iface_id_ver"
 

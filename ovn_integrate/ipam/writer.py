@@ -96,11 +96,9 @@ class Writer:
         before, after = _columns(old, draft), _columns(new, draft)
         if isinstance(new, Port):
             after.update(self._dhcp_references(new, draft))
+            if before["parent_name"] != after["parent_name"]:
+                self._tag(row, after, draft)
         self._change.verify(row, "external_ids")
-        if before.get("parent_name") != after.get("parent_name"):
-            # ovn-northd keeps a tag that is there, which may be another's below the next parent.
-            self._change.verify(row, "tag")
-            self._change.set(row, tag=[])
         for column, wanted in after.items():
             if isinstance(wanted, dict):
                 self._change.set_keys(row, column, _difference(before[column], wanted))
@@ -108,6 +106,23 @@ class Writer:
                 self._change.set(row, **{column: wanted})
         if isinstance(old, Port) and isinstance(new, Port):
             self._security.place(row, old.security_groups, new.security_groups)
+
+    def _tag(self, row: Row, wanted: rows.Columns, draft: Draft) -> None:
+        """The VLAN tag of a port that was there and comes below another parent, or below none."""
+        # ovn-northd keeps one that it finds, and for such a port chooses none before it computes
+        # all once more, which may be hours later (25.03, 26.03).
+        tag: Any = []
+        if wanted["parent_name"]:
+            tag = wanted["tag_request"] or self._free_tag(wanted["parent_name"], draft)
+        self._change.verify(row, "tag")
+        self._change.set(row, tag=tag)
+
+    def _free_tag(self, parent: str, draft: Draft) -> Any:
+        self._touch(draft.port(parent).network_id)
+        below = [one for one in self._change.rows(rows.SWITCH_PORT) if one.parent_name == [parent]]
+        taken = {tag for one in below for tag in one.tag}
+        # From the other end than ovn-northd, which may choose one at the same moment.
+        return next((tag for tag in rows.TAGS if tag not in taken), [])
 
     def _delete(self, old: Thing | None, draft: Draft) -> None:
         if isinstance(old, SecurityRule):

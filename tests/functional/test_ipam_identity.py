@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ class Client:
         self._connection = http.client.HTTPSConnection(*ADDRESS, timeout=20, context=context)
         self._headers = {"X-Auth-Token": token} if token else {}
 
+    def close(self) -> None:
+        self._connection.close()
+
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body)
         self._connection.request(method, path, data, {**self._headers, **headers})
@@ -62,6 +65,7 @@ class Bed:
     def __init__(self, folder: Path, nb: str) -> None:
         self.folder = folder
         self.nb = nb
+        self.clients = ExitStack()
         self.authority = Authority(folder / "ca")
         self.server = self.authority.issue("server", "central", 2)
         self.tokens = folder / "tokens.json"
@@ -86,10 +90,11 @@ class Bed:
         )
 
     def somebody(self, name: str, unit: str = "chassis", serial: int = 3) -> Client:
-        return Client(self.server.ca, self.authority.issue(name, unit, serial))
+        own = self.authority.issue(name, unit, serial)
+        return self.clients.enter_context(closing(Client(self.server.ca, own)))
 
     def nobody(self, token: str = "") -> Client:
-        return Client(self.server.ca, token=token)
+        return self.clients.enter_context(closing(Client(self.server.ca, token=token)))
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -122,8 +127,14 @@ class Bed:
             return False
 
 
+@pytest.fixture
+def bed(serving: Bed) -> Iterator[Bed]:
+    with serving.clients:
+        yield serving
+
+
 @pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     folder = tmp_path_factory.mktemp("identity")
     (folder / "nb").mkdir()
     server = OvsdbServer(folder / "nb", "nb")

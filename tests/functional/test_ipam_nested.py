@@ -85,14 +85,22 @@ def test_a_tag_that_was_given_is_told_as_it_was(
 
 
 def test_a_tag_goes_with_the_parent(nb: OvsdbServer, api: FlaskClient, vms: list[str]) -> None:
-    """ovn-northd keeps a tag that is there, whoever below the next parent has it already."""
-    made = child(api, vms[0], 0)["id"]
-    for change in ({"parent_name": vms[1], "tag": 0}, {}):
-        allot(nb, made, 7)
-        told = update(api, made, **change)
-        assert told == change
-        assert column(nb, made, "tag") == ""
-    assert column(nb, made, "parent_name") == column(nb, made, "tag_request") == ""
+    """ovn-northd keeps a tag that is there, whoever below the next parent has it already, and for a
+    port that was there may choose none for long: it is chosen here.
+    """
+    made, other = child(api, vms[0], 0)["id"], child(api, vms[1], 0)["id"]
+    allot(nb, made, 7)
+    allot(nb, other, 4094)
+    assert seen(api, other, 4094)
+    for profile, columns in (
+        ({"parent_name": vms[1], "tag": 0}, ("0", "4093")),
+        ({"parent_name": vms[0], "tag": 9}, ("9", "9")),
+        ({}, ("", "")),
+    ):
+        assert update(api, made, **profile) == profile
+        assert (column(nb, made, "tag_request"), column(nb, made, "tag")) == columns
+        if profile:
+            assert seen(api, made, int(columns[1]))
 
 
 def test_a_parent_that_does_not_exist_is_refused(api: FlaskClient, vms: list[str]) -> None:

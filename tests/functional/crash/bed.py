@@ -43,8 +43,12 @@ class Worker:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._lines = self._socket.makefile("rw")
-        self._write({"point": point, "count": count})
-        self.reached()  # it is there, and what it restores at its start is restored
+        try:
+            self._write({"point": point, "count": count})
+            self.reached()  # it is there, and what it restores at its start is restored
+        except Died:
+            self.end()
+            raise
 
     def call(self, method: str, body: Any) -> dict[str, Any]:
         """:raises Died: it was killed."""
