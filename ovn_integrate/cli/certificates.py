@@ -28,9 +28,9 @@ def certificates() -> None:
 
 @verb(name="list")
 def list_(app: App, form: str) -> None:
-    """List those of this host; on a central one, its servers' and all that hosts were given.
+    """List those of this host; on a central one, its servers' and what hosts were given.
 
-    Those that have ended are not shown. A serial number is in hexadecimal.
+    Of the latter those that have ended are not shown. A serial number is in hexadecimal.
     """
     authority = Authority(paths.pki())
     if authority.made:

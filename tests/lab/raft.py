@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from .booted import Booted
 from .cluster import Cluster, prepare
 from .host import Host
 from .lab import Lab
@@ -55,7 +56,7 @@ class Raft(Cluster):
         member.script("central-member", member.address, self.addresses, timeout=120)
 
 
-def status(member: Host, kind: str) -> str:
+def status(member: Host | Booted, kind: str) -> str:
     """What a member says of its cluster; nothing where it does not run."""
     words = ("-t", f"/run/ovn/ovn{kind}_db.ctl", "cluster/status", DATABASES[kind])
     return member.run("ovn-appctl", *words, check=False).stdout

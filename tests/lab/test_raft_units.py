@@ -10,7 +10,7 @@ import pytest
 from .booted import Booted
 from .command import ENVIRONMENT
 from .lab import Lab
-from .raft import CENTRAL, RAFT_PORTS, give_authority
+from .raft import CENTRAL, RAFT_PORTS, give_authority, status
 from .suite import CHECKOUT
 from .waiting import wait_for
 
@@ -46,11 +46,6 @@ def join(members: list[Booted], member: Booted) -> None:
     member.run(str(CHECKOUT / "scripts" / "central-member"), *words, env=path, timeout=180)
 
 
-def status(member: Booted) -> str:
-    words = ("-t", "/run/ovn/ovnnb_db.ctl", "cluster/status", "OVN_Northbound")
-    return member.run("ovn-appctl", *words, check=False).stdout
-
-
 def switches(member: Booted) -> str:
     return member.run("ovn-nbctl", "--no-leader-only", "--timeout=20", "ls-list").stdout
 
@@ -58,7 +53,7 @@ def switches(member: Booted) -> str:
 def serves(member: Booted) -> bool:
     """Whether its units run, it is of the cluster, and its ports are closed to others."""
     assert {member.properties(unit)["ActiveState"] for unit in UNITS} == {"active"}
-    assert "Status: cluster member" in status(member)
+    assert "Status: cluster member" in status(member, "nb")
     rules = member.run("iptables", "-S", "INPUT").stdout.splitlines()
     closed = [line for line in rules if str(RAFT_PORTS["sb"]) in line]
     assert len(closed) == 4
@@ -70,7 +65,7 @@ def serves(member: Booted) -> bool:
 def test_units_run_all_of_it(members: list[Booted]) -> None:
     for member in members:
         assert serves(member)
-        assert status(member).count(" at ssl:") == 3
+        assert status(member, "nb").count(" at ssl:") == 3
         assert "kept" in switches(member)
 
 
