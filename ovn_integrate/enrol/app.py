@@ -74,6 +74,14 @@ class _Enrolment:
             return _refusal(error.status, type(error).__name__, str(error), start)
         return _reply(200, _TEXT, body, start)
 
+    def admit(self, environ: dict[str, Any]) -> int | None:
+        """None for who is known; else how many bytes of a body are read: those of who joins, and of
+        who renews with a certificate that may be no more than that."""
+        allowed: int | None = getattr(self._inner, "admit", _everybody)(environ)
+        path = environ["PATH_INFO"]
+        joins = path == JOIN or (path == RENEW and environ.get("ovn_integrate.certificate"))
+        return _LONGEST if allowed is not None and joins else allowed
+
     def _ca(self, _: dict[str, Any]) -> bytes:
         return self._authority.certificate.read_bytes()
 
@@ -86,6 +94,10 @@ class _Enrolment:
         serial = _serial(environ)
         request = _text(_body(environ), "request").encode()
         return self._register.renew(request, serial)
+
+
+def _everybody(_: Mapping[str, Any]) -> int | None:
+    return None
 
 
 def _serial(environ: Mapping[str, Any]) -> str:

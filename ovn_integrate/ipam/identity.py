@@ -27,6 +27,7 @@ OPEN = ("/", "/healthz")
 """What is answered to anybody: which versions there are, and whether the server can serve."""
 
 _CERTIFICATE = "ovn_integrate.certificate"
+_KNOWN = "ovn_integrate.known"
 _BEARER = "bearer "
 
 
@@ -83,6 +84,7 @@ class Guarded:
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         try:
             environ[IDENTITY] = self._known.identity(environ)
+            environ[_KNOWN] = True
         except Unauthorized as error:
             if environ["PATH_INFO"] not in OPEN:
                 kind, body = self._refuse(error)
@@ -90,6 +92,15 @@ class Guarded:
                 start("401 Unauthorized", [*headers, ("WWW-Authenticate", "Bearer")])
                 return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
         return self._inner(environ, start)
+
+    def admit(self, environ: Mapping[str, Any]) -> int | None:
+        """None for who is known; else how many bytes of a body are read, which are none: all that
+        nobody may ask has no body. The server asks before it reads one."""
+        try:
+            self._known.identity(environ)
+        except Unauthorized:
+            return 0
+        return None
 
 
 def _token(environ: Mapping[str, Any]) -> str:

@@ -43,6 +43,8 @@ class Watched:
     def __init__(self, inner: Wsgi, watchers: Sequence[Callable[[Exchange], None]]) -> None:
         self._inner = inner
         self._watchers = watchers
+        self.admit: Callable[[dict[str, Any]], int | None] | None
+        self.admit = getattr(inner, "admit", None)
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         seen = Exchange(

@@ -1,90 +1,197 @@
-"""Where a request ends in the bytes that a client has sent so far (RFC 9112, sections 6 and 7).
+"""Where a request's header and body end in the bytes that its client sends, piece by piece
+(RFC 9112).
 
-What a request says is for gunicorn's parser to read and to refuse; this only tells when there is
-enough for that, so that no thread has to wait for a client.
+Each byte is looked at once, however many pieces it comes in. What a request may look like is
+stricter here than in the standard: who sends what two readers could take for two things is refused.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 LARGEST = 1 << 20
-"""Bytes of a body. Of a larger one no more is read: the applications refuse it with a 413."""
+"""Bytes of a body. Of a larger one nothing more is read: the applications refuse it with a 413."""
 
-_LARGEST_HEADER = 64 << 10
+LARGEST_HEADER = 16 << 10
 
 _END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,20})[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
-_EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
-_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]*\r\n")
-_LONGEST_CHUNK_LINE = 4096
+_LINE = b"\r\n"
+_MOST_LINES = 100
+_LONGEST_TARGET = 4094
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]*"
+_REQUEST = re.compile(rb"[A-Z]{3,20} (/[\x21-\x7e]*) HTTP/1\.[01]")
+_FIELD = re.compile(_TOKEN + rb":" + _TEXT)
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})(?:[ \t]*;" + _TEXT + rb")?")
+_LONGEST_CHUNK_LINE = 1024
+
+_FRAMING = 128 << 10
+"""Bytes of a body that are sizes of chunks and trailers: who sends it byte by byte is refused."""
+
+# Two of them would be two answers to one question.
+_ONCE = frozenset(
+    ("HOST", "CONTENT-LENGTH", "TRANSFER-ENCODING", "CONTENT-TYPE", "AUTHORIZATION", "X-AUTH-TOKEN")
+)
 
 
-class Frame:
-    """The first request in a buffer that grows.
+class Refused(Exception):
+    """What comes is no request that is taken: the connection ends with an answer that says so."""
 
-    :param buffer: the bytes from the request's first one on.
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+class Header:
+    """Looks for the end of a header in a buffer that grows."""
+
+    def __init__(self) -> None:
+        self._looked = 0
+
+    def end(self, buffer: bytearray) -> int | None:
+        """Where it is; None while it is missing.
+
+        :raises Refused: the header is too large.
+        """
+        at = buffer.find(_END, max(0, self._looked - len(_END) + 1), LARGEST_HEADER)
+        if at >= 0:
+            return at + len(_END)
+        self._looked = len(buffer)
+        if self._looked >= LARGEST_HEADER:
+            raise Refused(431, "the header is too large")
+        return None
+
+
+def check(header: bytes) -> None:
+    """Return if a header, with the empty line at its end, is one (RFC 9112, sections 3 and 5).
+
+    :raises Refused: it is none.
+    """
+    lines = header[: -len(_END)].split(_LINE)
+    request = _REQUEST.fullmatch(lines[0])
+    if request is None:
+        raise Refused(400, "the request line is malformed")
+    if len(request[1]) > _LONGEST_TARGET:
+        raise Refused(414, "the path is too long")
+    if len(lines) > _MOST_LINES:
+        raise Refused(431, "the header has too many lines")
+    if not all(map(_FIELD.fullmatch, lines[1:])):
+        raise Refused(400, "a line of the header is malformed")
+
+
+def body_length(fields: Sequence[tuple[str, str]], version: tuple[int, int]) -> int | None:
+    """Bytes of the body that a header announces; None for chunks.
+
+    :param fields: names in capitals, and values.
+    :raises Refused: it cannot be known for sure.
+    """
+    names = [name for name, _ in fields]
+    for name in _ONCE.intersection(names):
+        if names.count(name) > 1:
+            raise Refused(400, f"{name} stands twice in the header")
+    known = {name: value for name, value in fields if name in _ONCE}
+    coding, length = known.get("TRANSFER-ENCODING"), known.get("CONTENT-LENGTH")
+    if coding is not None:
+        if length is not None or version < (1, 1):
+            raise Refused(400, "Transfer-Encoding is beside Content-Length, or in HTTP/1.0")
+        if coding.lower() != "chunked":
+            raise Refused(501, "Transfer-Encoding is not chunked")
+        return None
+    if length is None:
+        return 0
+    if _LENGTH.fullmatch(length) is None:
+        raise Refused(400, "Content-Length is no number")
+    return int(length)
+
+
+class Body:
+    """A body, taken out of a buffer that grows.
+
+    :param length: of its bytes; None for chunks.
+    :param largest: bytes of it that are taken.
     """
 
-    def __init__(self, buffer: bytearray) -> None:
-        self._buffer = buffer
-        self._header = 0
-        self._end: int | None = None
-        self._chunk = 0
-        self.cut = False
-        """Whether the request goes on after what :meth:`length` gave: too large, or malformed."""
-        self.malformed = False
-        """Whether that is because what comes are no chunks (RFC 9112, section 7.1)."""
-        self.expects = False
-        """Whether its client waits for ``100 Continue`` before it sends the body."""
+    def __init__(self, length: int | None, largest: int) -> None:
+        self.data = bytearray()
+        self.cut = not largest if length is None else length > largest
+        """Whether it is larger, so that no more of it is taken."""
+        self.chunked = length is None
+        self._largest = largest
+        self._missing = length or 0  # of the body, or of its chunk
+        self._take_next = self._take_size
+        self._looked = 0
+        self._framing = 0
+        self._done = length == 0
 
-    def length(self) -> int | None:
-        """Bytes of the request; None while some are missing."""
-        if not self._header and not self._read_header():
-            return self._all() if len(self._buffer) > _LARGEST_HEADER else None
-        if self._chunk:
-            return self._walk()
-        assert self._end is not None
-        if self._end - self._header > LARGEST:
-            return self._all()
-        return self._end if len(self._buffer) >= self._end else None
+    @property
+    def announced(self) -> int:
+        """Bytes of the whole body as far as is known: more than are taken of one that is cut."""
+        return self._largest + 1 if self.cut and self.chunked else len(self.data) + self._missing
 
-    def _read_header(self) -> bool:
-        at = self._buffer.find(_END)
-        if at < 0:
-            return False
-        self._header = at + len(_END)
-        head = bytes(self._buffer[: self._header])
-        self.expects = _EXPECTS.search(head) is not None
-        if _CHUNKED.search(head):
-            self._chunk = self._header
+    def take(self, buffer: bytearray) -> bool:
+        """Whether it is whole, or is cut, with what is in the buffer, which is taken out.
+
+        :raises Refused: what comes are no chunks.
+        """
+        if self.cut or self._done:
+            return True
+        if not self.chunked:
+            at = self._move(buffer, 0)
+            self._done = not self._missing
         else:
-            said = _LENGTH.search(head)
-            self._end = self._header + (int(said[1]) if said else 0)
-        return True
+            at = self._take_chunks(buffer)
+        del buffer[:at]
+        self._looked = max(0, self._looked - at)
+        return self.cut or self._done
 
-    def _walk(self) -> int | None:
-        """Go on over whole chunks, from where the last look ended."""
-        while len(self._buffer) - self._header <= 2 * LARGEST:
-            line = _CHUNK.match(self._buffer, self._chunk)
-            if line is None:
-                missing = len(self._buffer) - self._chunk < _LONGEST_CHUNK_LINE
-                whole = self._buffer.find(b"\r\n", self._chunk) >= 0
-                self.malformed = not missing or whole
-                return self._all() if self.malformed else None
-            size = int(line[1], 16)
-            if size == 0:
-                # What may stand before the empty line is a trailer.
-                at = self._buffer.find(_END, line.end() - 2)
-                return at + len(_END) if at >= 0 else None
-            if line.end() + size - self._header > LARGEST:
-                return self._all()
-            if line.end() + size + 2 > len(self._buffer):
-                return None
-            self._chunk = line.end() + size + 2
-        return self._all()
+    def _take_chunks(self, buffer: bytearray) -> int:
+        at = 0
+        while not (self.cut or self._done):
+            if self._missing:
+                at = self._move(buffer, at)
+                if self._missing:
+                    break
+                self._take_next = self._take_end
+            end = buffer.find(_LINE, max(at, self._looked - 1))
+            if end < 0:
+                self._looked = len(buffer)
+                self._count(self._looked - at, 0)
+                break
+            self._count(end - at, end + len(_LINE) - at)
+            self._take_next(bytes(buffer[at:end]))
+            at = end + len(_LINE)
+        return at
 
-    def _all(self) -> int:
-        self.cut = True
-        return len(self._buffer)
+    def _move(self, buffer: bytearray, at: int) -> int:
+        piece = buffer[at : at + self._missing]
+        self.data += piece
+        self._missing -= len(piece)
+        return at + len(piece)
+
+    def _count(self, length: int, framing: int) -> None:
+        self._framing += framing
+        if length > _LONGEST_CHUNK_LINE or self._framing > _FRAMING:
+            raise Refused(400, "the body has too little in its chunks")
+
+    def _take_size(self, line: bytes) -> None:
+        size = _CHUNK.fullmatch(line)
+        if size is None:
+            raise Refused(400, "the body has no chunks")
+        self._missing = int(size[1], 16)
+        if not self._missing:
+            self._take_next = self._take_trailer
+        self.cut = len(self.data) + self._missing > self._largest
+
+    def _take_end(self, line: bytes) -> None:
+        if line:
+            raise Refused(400, "a chunk of the body is longer than its size")
+        self._take_next = self._take_size
+
+    def _take_trailer(self, line: bytes) -> None:
+        # Nobody wants what it says.
+        self._done = not line
+        if line and _FIELD.fullmatch(line) is None:
+            raise Refused(400, "a line after the body is malformed")

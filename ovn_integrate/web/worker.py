@@ -5,6 +5,11 @@ for the client, each in one of its threads: as many slow clients as there are th
 others. Here a thread does what can be done at once and leaves the connection to epoll, so that the
 threads are for requests that are whole. What waits has a deadline, and the number of connections a
 bound.
+
+An application may know its clients: then it has a method ``admit``, which is given the environment
+of a request whose header is whole, and says None for somebody who is known, else how many bytes of
+a body are taken from nobody. Those who are not known have a few threads of their own, so that the
+others wait for none of them.
 """
 
 from __future__ import annotations
@@ -15,28 +20,35 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, NoMoreData
-from gunicorn.http.parser import RequestParser
-from gunicorn.http.wsgi import create
 from gunicorn.workers.base import Worker as Base
 
-from ovn_integrate.web import limits
-from ovn_integrate.web.connection import Blocked, Connection, Gone
-
-CERTIFICATE = "ovn_integrate.certificate"
-"""In the environment of a request: the client's certificate, verified, as
-`ssl.SSLSocket.getpeercert` gives it, or None."""
-
-SECURE = "ovn_integrate.secure"
-"""In the environment of a request: whether it came over TLS."""
+from ovn_integrate.web import limits, room
+from ovn_integrate.web.connection import Again, Blocked, Connection, Gone
+from ovn_integrate.web.exchange import Exchange
+from ovn_integrate.web.framing import Refused
 
 _TICK = 1.0
 _LAST_WORDS = 1.0  # seconds for a request that a client may be sending when the server stops
 _AT_ONCE = 64
+
+_PACE = 0.02
+_DRIPS = 32
+"""In each `_PACE` as many of those are read on whose clients send in small pieces."""
+
+_SHAKING = 256
+"""Connections that may be in their handshake, in which OpenSSL holds up to 100 KiB for each."""
+
+_HANDSHAKES = 800.0
+"""In a second; each costs about half a millisecond of CPU time."""
+
+_READERS, _ANSWERERS = 2, 4
+
+Queue = SimpleQueue[Connection]
 
 
 class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
@@ -45,20 +57,32 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         self._epoll = select.epoll()
         self._open: dict[int, Connection] = {}
-        self._whole: SimpleQueue[Connection] = SimpleQueue()
+        self._shaking: dict[int, Connection] = {}
+        self._dripping: deque[tuple[Connection, bool]] = deque()
+        self._known: Queue = SimpleQueue()
+        self._unread: Queue = SimpleQueue()
+        self._strangers: Queue = SimpleQueue()
         # Whether a connection waits or a thread has it is changed under this one.
         self._lock = threading.Lock()
+        self._room = room.Room()
         self._most = limits.connections()
+        self._pace = room.Pace(None if self.app.tls is None else _HANDSHAKES, _AT_ONCE)
+        self._resting: list[int] = []
+        self._swept = self._paced = 0.0
         super().init_process()
 
     def run(self) -> None:
+        self._admit = getattr(self.wsgi, "admit", None)
+        self._exchange = Exchange(self.wsgi, self._admit, self.cfg, self.log)
         self._listeners = {one.fileno(): one for one in self.sockets}
         for number, listener in self._listeners.items():
             listener.setblocking(False)
             self._epoll.register(number, select.EPOLLIN)
         self._epoll.register(self.PIPE[0], select.EPOLLIN)
-        for number in range(self.cfg.threads):
-            threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
+        self._begin("request", self._known, self.cfg.threads)
+        if self._admit is not None:
+            self._begin("reader", self._unread, _READERS)
+            self._begin("stranger", self._strangers, _ANSWERERS)
         while self.alive:
             self._tick(_TICK)
             if self.ppid != os.getppid():
@@ -66,11 +90,18 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
                 break
         self._stop()
 
+    def _begin(self, name: str, queue: Queue, threads: int) -> None:
+        for number in range(threads):
+            threading.Thread(
+                target=self._work, args=(queue,), name=f"{name}-{number}", daemon=True
+            ).start()
+
     def _stop(self) -> None:
         """Answer what was asked before, and what is being asked at this moment."""
-        self.alive = False
+        self.alive = self._exchange.keep_alive = False
         for number in self._listeners:
             self._epoll.unregister(number)
+        self._resting.clear()
         now = time.monotonic()
         with self._lock:
             for connection in list(self._open.values()):
@@ -81,18 +112,24 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
 
     def _tick(self, seconds: float) -> None:
         self.notify()
-        for number, _ in self._epoll.poll(seconds):
+        rests = self._dripping or self._resting
+        for number, _ in self._epoll.poll(min(seconds, _PACE) if rests else seconds):
             if number in self._listeners:
-                self._accept(self._listeners[number])
+                self._accept(number, self._listeners[number])
             elif number == self.PIPE[0]:
                 with suppress(BlockingIOError):
                     os.read(number, 4096)
             else:
                 self._continue(number)
+        self._go_on()
         self._sweep()
 
-    def _accept(self, listener: Any) -> None:
+    def _accept(self, number: int, listener: Any) -> None:
         for _ in range(_AT_ONCE):
+            if not self._pace.may():
+                self._epoll.modify(number, 0)
+                self._resting.append(number)
+                return
             try:
                 sock, client = listener.accept()
             except BlockingIOError:
@@ -104,9 +141,9 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
                 if error.errno != errno.ECONNABORTED:
                     raise
                 continue
-            self._admit(sock, client)
+            self._let_in(sock, client)
 
-    def _admit(self, sock: socket.socket, client: Any) -> None:
+    def _let_in(self, sock: socket.socket, client: Any) -> None:
         if len(self._open) >= self._most:
             self._evict()
         tls = self.app.tls
@@ -117,11 +154,15 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
             self.log.debug("gone before it was greeted: %s", error)
             sock.close()
             return
-        number = connection.sock.fileno()
-        self._open[number] = connection
+        connection.known = self._admit is None
+        if connection.shaking:
+            if len(self._shaking) >= _SHAKING:
+                self._cut_off(room.least_wanted(list(self._shaking.values())))
+            self._shaking[connection.number] = connection
+        self._open[connection.number] = connection
         with self._lock:
             connection.waiting = True
-            self._epoll.register(number, connection.events | select.EPOLLONESHOT)
+            self._epoll.register(connection.number, connection.events | select.EPOLLONESHOT)
 
     def _continue(self, number: int) -> None:
         with self._lock:
@@ -129,7 +170,35 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
             if connection is None or not connection.waiting:
                 return
             connection.waiting = False
-        self._whole.put(connection)
+        self._queue(connection).put(connection)
+
+    def _queue(self, connection: Connection, *, whole: bool = False) -> Queue:
+        """Whose turn it is.
+
+        :param whole: whether it has a request that is.
+        """
+        if connection.known:
+            return self._known
+        return self._strangers if whole else self._unread
+
+    def _go_on(self) -> None:
+        """With those who were to rest."""
+        now = time.monotonic()
+        if now < self._paced + _PACE:
+            return
+        self._paced = now
+        while self._resting:
+            self._epoll.modify(self._resting.pop(), select.EPOLLIN)
+        with self._lock:
+            for _ in range(min(_DRIPS, len(self._dripping))):
+                connection, ready = self._dripping.popleft()
+                if not connection.waiting:
+                    continue
+                if ready:
+                    connection.waiting = False
+                    self._queue(connection).put(connection)
+                else:
+                    self._listen_to(connection)
 
     def _sweep(self) -> None:
         """Cut off those that were given enough time."""
@@ -141,15 +210,12 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
             if connection.waiting and connection.deadline < now:
                 self._cut_off(connection)
 
-    _swept = 0.0
-
     def _evict(self) -> None:
-        """Make room: who has waited longest goes, first of those that never asked anything."""
-        waiting = [one for one in list(self._open.values()) if one.waiting]
-        if waiting:
-            self._cut_off(min(waiting, key=lambda one: (one.answered > 0, one.deadline)))
+        self._cut_off(room.least_wanted(list(self._open.values())))
 
-    def _cut_off(self, connection: Connection) -> None:
+    def _cut_off(self, connection: Connection | None) -> None:
+        if connection is None:
+            return
         with self._lock:
             if not connection.waiting:
                 return
@@ -157,19 +223,23 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
         self._close(connection)
 
     def _close(self, connection: Connection) -> None:
+        with self._lock:
+            self._room.count(connection, 0)
         # In this order: the number is another connection's as soon as this one is closed.
-        self._open.pop(connection.sock.fileno(), None)
+        self._open.pop(connection.number, None)
+        self._shaking.pop(connection.number, None)
         connection.close()
 
-    def _work(self) -> None:
+    def _work(self, queue: Queue) -> None:
         """One thread."""
         while True:
-            connection = self._whole.get()
+            connection = queue.get()
             try:
-                while connection.has_request():
-                    self._answer(connection)
+                self._turn(connection, queue)
             except Blocked:
                 self._wait_for(connection)
+            except Again:
+                self._wait_for(connection, ready=True)
             except Gone as why:
                 self.log.debug("closed: %s", why)
                 self._close(connection)
@@ -178,53 +248,50 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
                 self.log.exception("connection")
                 self._close(connection)
 
-    def _wait_for(self, connection: Connection) -> None:
+    def _turn(self, connection: Connection, mine: Queue) -> None:
+        """:raises Blocked: it waits for its client.
+        :raises Again: it is to have another turn.
+        :raises Gone: it ends.
+        """
+        connection.begin_turn()
+        try:
+            if connection.asked is None:
+                self._shaking.pop(connection.number, None)
+                connection.asked = self._exchange.hear(connection, connection.read_header())
+                connection.flush()
+            connection.read_body(connection.asked.body)
+            whose = self._queue(connection, whole=True)
+            if whose is not mine:
+                whose.put(connection)
+                return
+            self._exchange.answer(connection, connection.asked)
+        except Refused as refused:
+            self._exchange.refuse(connection, refused)
+        if connection.ending:
+            connection.begin_turn()
+        raise Again if connection.more else Blocked
+
+    def _wait_for(self, connection: Connection, *, ready: bool = False) -> None:
+        """:param ready: whether there is something to do, for which only others go first."""
+        rests = connection.drips and self.alive
+        if ready and not rests:
+            self._queue(connection).put(connection)
+            return
         with self._lock:
+            self._room.count(connection, connection.held)
             connection.waiting = True
-            self._epoll.modify(connection.sock.fileno(), connection.events | select.EPOLLONESHOT)
+            if rests:
+                self._dripping.append((connection, ready))
+            else:
+                self._listen_to(connection)
+            wakes = rests and len(self._dripping) == 1
+            full = self._room.full(known=connection.known)
+        if wakes:
+            with suppress(BlockingIOError):
+                os.write(self.PIPE[1], b"\0")
+        if full:
+            everybody = list(self._open.values())
+            self._cut_off(room.holds_most(everybody, known=connection.known))
 
-    def _answer(self, connection: Connection) -> None:
-        request = response = None
-        try:
-            request = next(RequestParser(self.cfg, [connection.take()], connection.client))
-            if connection.malformed:
-                # To the application it would be a bug of whoever reads the body.
-                raise InvalidHeader("Transfer-Encoding: the body has no chunks")
-            # It was told already, or is refused.
-            request._expected_100_continue = False
-            response, environ = create(
-                request, connection, connection.client, connection.server, self.cfg
-            )
-            environ["wsgi.multithread"] = True
-            environ["gunicorn.socket"] = connection.sock
-            environ[CERTIFICATE], environ[SECURE] = connection.certificate, connection.secure
-            if connection.secure:
-                environ["wsgi.url_scheme"] = "https"
-            if connection.ending or not (self.alive and self.cfg.keepalive):
-                response.force_close()
-            self._respond(connection, environ, response)
-        except StopIteration:
-            raise Gone("no request") from None
-        except Gone:
-            raise
-        except Exception as error:
-            if response is not None and response.headers_sent:
-                raise
-            connection.ending = True
-            if isinstance(error, NoMoreData):
-                error = LimitRequestHeaders("the header is too large")
-            self.handle_error(request, connection, connection.client, error)
-            connection.answer_sent()
-
-    def _respond(self, connection: Connection, environ: dict[str, Any], response: Any) -> None:
-        body = self.wsgi(environ, response.start_response)
-        try:
-            for piece in body:
-                response.write(piece)
-            response.close()
-            connection.ending = connection.ending or response.should_close()
-            connection.answer_sent()
-        finally:
-            close = getattr(body, "close", None)
-            if close is not None:
-                close()
+    def _listen_to(self, connection: Connection) -> None:
+        self._epoll.modify(connection.number, connection.events | select.EPOLLONESHOT)

@@ -40,8 +40,22 @@ def application(environ, start):
     start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(said)))])
     return [said]
 
+def guarded(environ, start):
+    if not environ["ovn_integrate.certificate"] and environ["PATH_INFO"] != "/":
+        start("401 Unauthorized", [("Content-Length", "0")])
+        return []
+    environ["ovn_integrate.known"] = bool(environ["ovn_integrate.certificate"])
+    return application(environ, start)
+
+def admit(environ):
+    if environ["ovn_integrate.certificate"]:
+        return None
+    return 16384 if environ["PATH_INFO"] == "/join" else 0
+
+guarded.admit = admit
+
 web.serve(
-    lambda: application,
+    lambda: guarded if sys.argv[8] else application,
     bind=socket,
     pidfile=Path(sys.argv[7]),
     keep_alive=True,
@@ -54,25 +68,43 @@ SOCKET, PIDFILE = "web.sock", "pid"
 
 
 def command(
-    folder: Path, *, files: Files | None = None, most: int = 0, seconds: float = 0
+    folder: Path,
+    *,
+    files: Files | None = None,
+    most: int = 0,
+    seconds: float = 0,
+    guarded: bool = False,
 ) -> list[str]:
     """What :func:`serving` starts."""
     words = ["", "", ""] if files is None else [str(one) for one in files.all()]
-    where = (f"unix:{folder / SOCKET}", *words, str(most), str(seconds), str(folder / PIDFILE))
+    where: tuple[str, ...] = (
+        f"unix:{folder / SOCKET}",
+        *words,
+        str(most),
+        str(seconds),
+        str(folder / PIDFILE),
+    )
+    where = (*where, "yes" * guarded)
     return [sys.executable, "-c", _CODE, *where]
 
 
 @contextmanager
 def serving(
-    folder: Path, *, files: Files | None = None, most: int = 0, seconds: float = 0
+    folder: Path,
+    *,
+    files: Files | None = None,
+    most: int = 0,
+    seconds: float = 0,
+    guarded: bool = False,
 ) -> Iterator[Path]:
     """Serve on a Unix socket in a folder.
 
     :param most: files that the server may have open; 0 for what it may anyway.
     :param seconds: that a client has for a request, or an answer; 0 for what it has anyway.
+    :param guarded: whether who shows no certificate is answered at ``/`` alone.
     """
     path = folder / SOCKET
-    argv = command(folder, files=files, most=most, seconds=seconds)
+    argv = command(folder, files=files, most=most, seconds=seconds, guarded=guarded)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, stderr=log)
     try:

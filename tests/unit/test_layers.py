@@ -69,6 +69,7 @@ EDGES = {
     "ipam/api.py",
     "pump.py",
     "repeated.py",
+    "web/exchange.py",
     "web/worker.py",
 }
 

@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=[f"ovn_integrate.{name}" for name in _LO
     from ovn_integrate.ipam import bodies
     from ovn_integrate.ipam import tokens as api_tokens
     from ovn_integrate.pki import tokens as join_tokens
-    from ovn_integrate.web.framing import Frame
+    from ovn_integrate.web.framing import LARGEST, Body, Header, Refused, check
 
 _FOLDER = tempfile.TemporaryDirectory()
 _FILE = Path(_FOLDER.name) / "tokens.json"
@@ -89,15 +89,21 @@ def _body(data: bytes) -> None:
 
 
 def _framing(data: bytes) -> None:
-    """Whatever comes, a request has an end that is there, and what is cut has all."""
-    buffer, whole = bytearray(), bytearray(data)
-    frame = Frame(buffer)
-    for start in range(0, len(whole), 7):
-        buffer += whole[start : start + 7]
-        length = frame.length()
-        if length is not None:
-            assert 0 < length <= len(buffer)
-            return
+    """Whatever comes, it is refused, waited for, or taken, and nothing that was taken is left."""
+    buffer, header, body = bytearray(), Header(), None
+    try:
+        for start in range(0, len(data), 7):
+            buffer += data[start : start + 7]
+            if body is None and (end := header.end(buffer)) is not None:
+                check(bytes(buffer[:end]))
+                chunked = b"chunked" in buffer[:end]
+                del buffer[:end]
+                body = Body(None if chunked else 9, LARGEST)
+            if body is not None and body.take(buffer):
+                assert body.cut or body.announced == len(body.data)
+                return
+    except Refused:
+        return
 
 
 PARSERS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
