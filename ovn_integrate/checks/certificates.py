@@ -75,11 +75,17 @@ def _expiry(files: Iterable[str]) -> Verdict:
 
 
 def _days_left(file: str) -> float:
-    """:raises NotConfigured: there is no certificate in that file."""
+    """Until the first of those in a file ends.
+
+    :raises NotConfigured: there is no certificate in that file."""
     # cryptography takes 0.1 s to import, which most hosts need not pay.
     from ovn_integrate.pki import x509
 
-    return (x509.read(Path(file)).not_after - time.time()) / _DAY
+    path = Path(file)
+    # Others may be of an administrator's own making, with text and several certificates in them.
+    ours = path.is_relative_to(paths.pki())
+    found = [x509.read(path)] if ours else x509.look(path)
+    return (min(each.not_after for each in found) - time.time()) / _DAY
 
 
 CHECKS = (Check("certificates", "on the day that they end this host is cut off", _certificates),)

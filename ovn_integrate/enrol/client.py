@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ovn_integrate import errors
 from ovn_integrate.enrol.app import CA, JOIN, RENEW
-from ovn_integrate.errors import DatabaseUnavailable, Error, NotPermitted, ServiceFailed
+from ovn_integrate.errors import DatabaseUnavailable, Error, Invalid, NotPermitted, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.settings import endpoint
 from ovn_integrate.pki import x509
@@ -19,11 +19,18 @@ from ovn_integrate.pki.tokens import Token
 
 T = TypeVar("T")
 
+_LONGEST = 1 << 16
+"""Bytes of an answer, which may be anybody's."""
+
+_WHO = "who stands in between? or: ovn-integrate central token HOST, there"
 _HINT = "is the IPAM server running there, with its certificate? ovn-integrate central start --tls"
 
 
 def join(token: Token, request: bytes, timeout: float) -> tuple[bytes, bytes]:
     """The certificate for a signing request, and that by which to trust the central hosts.
+
+    The latter comes over a connection that nothing vouches for. It alone is compared, trusted and
+    returned: nothing else of that answer, in whatever form, reaches any reader of certificates.
 
     :param timeout: seconds for each of the token's addresses.
     :raises NotPermitted: who answers is not who made the token, or takes the token no more.
@@ -32,10 +39,10 @@ def join(token: Token, request: bytes, timeout: float) -> tuple[bytes, bytes]:
     body = {"secret": token.secret, "host": token.host, "request": request.decode()}
 
     def ask(address: str) -> tuple[bytes, bytes]:
-        authority = _ask(address, "GET", CA, None, _unverified(), timeout)
-        _compare(address, authority, token.fingerprint)
-        context = ssl.create_default_context(cadata=authority.decode())
-        return _ask(address, "POST", JOIN, body, context, timeout), authority
+        authority = _authority(address, token.fingerprint, timeout)
+        context = ssl.create_default_context(cadata=authority.pem.decode())
+        answer = _ask(address, "POST", JOIN, body, context, timeout)
+        return _certificate(address, answer), authority.pem
 
     return _first(token.addresses, ask)
 
@@ -50,17 +57,46 @@ def renew(
     """
     context = credentials.context()
     body = {"request": request.decode()}
-    return _first(addresses, lambda one: _ask(one, "POST", RENEW, body, context, timeout))
+
+    def ask(address: str) -> bytes:
+        return _certificate(address, _ask(address, "POST", RENEW, body, context, timeout))
+
+    return _first(addresses, ask)
 
 
-def _compare(address: str, authority: bytes, wanted: str) -> None:
-    found = x509.parse(authority).fingerprint
-    if not hmac.compare_digest(found, wanted):
-        raise NotPermitted(
-            address,
-            f"is not the central host that made this token (its authority is {found[:16]}…)",
-            "who stands in between? or: ovn-integrate central token HOST, there",
-        )
+def _authority(address: str, wanted: str, timeout: float) -> x509.Certificate:
+    """That of a fingerprint, as an address answers with it.
+
+    :raises NotPermitted: it answers with anything else.
+    """
+    answer = _ask(address, "GET", CA, None, None, timeout)
+    try:
+        authority = x509.parse(answer)
+    except Invalid:
+        raise NotPermitted(address, "answers with no authority, or with several", _WHO) from None
+    if not hmac.compare_digest(authority.fingerprint, wanted):
+        what = "is not the central host that made this token"
+        its = f"(its authority is {authority.fingerprint[:16]}…)"
+        raise NotPermitted(address, f"{what} {its}", _WHO)
+    if not authority.is_authority:
+        raise NotPermitted(address, "answers with a certificate that is no authority's", _WHO)
+    return authority
+
+
+def _certificate(address: str, answer: bytes) -> bytes:
+    """The one that an answer is, encoded again."""
+    try:
+        return x509.parse(answer).pem
+    except Invalid as error:
+        raise ServiceFailed(f"https://{address}", f"answered: {error}", _HINT) from None
+
+
+def _require_central(connection: http.client.HTTPSConnection) -> None:
+    """:raises NotPermitted: who answers has a certificate of the authority, and is not central."""
+    shown: Any = connection.sock.getpeercert() or {}
+    subject = [pair for part in shown.get("subject", ()) for pair in part]
+    if [value for name, value in subject if name == "organizationalUnitName"] != [x509.CENTRAL]:
+        raise NotPermitted(connection.host, "is no central host, by its certificate", _WHO)
 
 
 def _unverified() -> ssl.SSLContext:
@@ -86,23 +122,30 @@ def _ask(
     method: str,
     path: str,
     body: dict[str, str] | None,
-    context: ssl.SSLContext,
+    context: ssl.SSLContext | None,
     timeout: float,
 ) -> bytes:
+    """:param context: tells whom to trust; None for anybody, who is sent no body then."""
     host, port = endpoint(address)
-    connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
+    verified = context or _unverified()
+    connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=verified)
     try:
+        connection.connect()
+        if context is not None:
+            _require_central(connection)
         headers = {"Content-Type": "application/json", "Connection": "close"}
         content = None if body is None else json.dumps(body).encode()
         connection.request(method, path, content, headers)
         response = connection.getresponse()
-        said = response.read()
+        said = response.read(_LONGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise ServiceFailed(
             f"https://{address}", str(error) or type(error).__name__, _HINT
         ) from None
     finally:
         connection.close()
+    if len(said) > _LONGEST:
+        raise ServiceFailed(f"https://{address}", f"answered more than {_LONGEST} bytes", _HINT)
     if response.status != 200:
         raise _refusal(address, response.status, said)
     return said

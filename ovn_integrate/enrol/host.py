@@ -49,7 +49,7 @@ def has_joined(fingerprint: str | None = None) -> bool:
     """
     if not (certificate().exists() and authority().exists()):
         return False
-    return fingerprint in (None, x509.read(authority()).fingerprint)
+    return fingerprint in (None, _trusted())
 
 
 def is_member(session: Session, fingerprint: str | None = None) -> bool:
@@ -57,7 +57,7 @@ def is_member(session: Session, fingerprint: str | None = None) -> bool:
     now = settings.read(session)
     if not has_joined(fingerprint) or now.credentials != own():
         return False
-    return _is_good(now.system_id)
+    return bool(_trusted()) and _is_good(now.system_id)
 
 
 def join(session: Session, token: Token | None, fingerprint: str | None, timeout: float) -> None:
@@ -74,7 +74,7 @@ def join(session: Session, token: Token | None, fingerprint: str | None, timeout
     settings.require(now, settings.SYSTEM_ID)
     chassis = now.system_id or ""
     with files.locked(paths.pki()):
-        if not (has_joined(fingerprint) and _is_good(chassis)):
+        if not (has_joined(fingerprint) and _trusted() and _is_good(chassis)):
             _come_by(chassis, token, timeout)
     credentials.write(session, settings.ROOT, own())
 
@@ -104,7 +104,7 @@ def renew(addresses: Sequence[str], timeout: float, *, if_due: bool = False) -> 
             signed = register(central, timeout).renew(request, now.serial)
         else:
             signed = client.renew(addresses, own(), request, timeout)
-        _keep(key, signed)
+        _keep(key, now.name, signed)
         return True
 
 
@@ -129,20 +129,33 @@ def _come_by(chassis: str, token: Token | None, timeout: float) -> None:
     request = x509.request(key, chassis)
     if token is None:
         signed = register(central, timeout).enrol(request, host_name())
-        trusted = central.certificate.read_bytes()
+        trusted = x509.read(central.certificate).pem
     else:
         _refuse_foreign(token)
         signed, trusted = client.join(token, request, timeout)
     # In this order: a kill in between leaves a host that has not joined that authority yet.
-    _keep(key, signed)
+    _keep(key, chassis, signed)
     files.write(authority(), trusted, files.PUBLIC)
     _pending().unlink()
 
 
-def _keep(key: bytes, signed: bytes) -> None:
+def _keep(key: bytes, name: str, answer: bytes) -> None:
+    """Put a key and its certificate in the place of this host's.
+
+    Who signed it cannot be told here: the authority of hosts is not that of the servers, and is
+    trusted by servers alone. It gives no trust either; one that is not good is refused by them.
+
+    :raises Invalid: it is not for that key, this chassis and now.
+    """
+    signed = x509.parse(answer)
+    hint = "is that the central host?"
     if not x509.of_key(signed, key):
-        raise Invalid("certificate", "is for another key", "is that the central host?")
-    files.write(certificate(), key + signed)
+        raise Invalid("certificate", "is for another key", hint)
+    if (signed.name, signed.role, signed.signs) != (name, x509.CHASSIS, False):
+        raise Invalid("certificate", f"is not that of chassis {name}", hint)
+    if signed.ended or not signed.begun:
+        raise Invalid("certificate", "is not good at this time", "compare the clocks of both hosts")
+    files.write(certificate(), key + signed.pem)
 
 
 def _refuse_foreign(token: Token) -> None:
@@ -164,9 +177,21 @@ def _pending_key() -> bytes:
 
 
 def _is_good(chassis: str | None) -> bool:
-    now = x509.read(certificate())
+    try:
+        now = x509.read(certificate())
+    except NotConfigured:
+        return False
     return now.name == chassis and not now.ended
 
 
 def _is_of(central: Authority) -> bool:
-    return x509.read(authority()).fingerprint == central.fingerprint()
+    return _trusted() == central.fingerprint()
+
+
+def _trusted() -> str:
+    """The fingerprint of the one authority that this host trusts; nothing where there is not
+    exactly one: whatever else stands in its file would be trusted as well."""
+    try:
+        return x509.read(authority()).fingerprint
+    except NotConfigured:
+        return ""

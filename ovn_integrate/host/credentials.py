@@ -29,6 +29,9 @@ class Credentials:
 
         :raises NotConfigured: a file is missing, or does not fit the others.
         """
+        if not self.ca_cert:
+            # Without any, Python would trust those of the distribution: the web's.
+            raise unusable(self, FileNotFoundError("no CA certificate is named"))
         try:
             context = ssl.create_default_context(cafile=self.ca_cert)
             context.load_cert_chain(self.certificate, self.private_key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from ovn_integrate.pki import x509
 from ovn_integrate.pki.ledger import JOIN, Entries
 from ovn_integrate.pki.register import Register
 
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _NEW = "ovn-integrate central token HOST, on the central host, makes a new one"
 
 
@@ -56,6 +58,8 @@ def decode(text: str) -> Token:
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise Invalid("join token", "is none", _NEW) from None
+    if not (_FINGERPRINT.fullmatch(token.fingerprint) and token.secret.isascii()):
+        raise Invalid("join token", "is none", _NEW)
     if not token.addresses:
         raise Invalid("join token", "names no central host", _NEW)
     return token

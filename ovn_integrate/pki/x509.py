@@ -1,14 +1,14 @@
-"""Keys (EC P-256), requests and certificates (X.509), as PEM. The only user of ``cryptography``."""
+"""Keys (EC P-256), requests and certificates (X.509), as PEM.
+
+What makes them is here; what reads those that others made is :mod:`ovn_integrate.pki.reading`.
+"""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
 import re
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -16,39 +16,39 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ovn_integrate.errors import Invalid, NotConfigured
+from ovn_integrate.errors import Invalid
+from ovn_integrate.pki.reading import (
+    AUTHORITY,
+    Certificate,
+    digest,
+    encoded,
+    look,
+    parse,
+    parse_all,
+    parse_own,
+    read,
+    read_all,
+)
 
-CENTRAL, CHASSIS, AUTHORITY = "central", "chassis", "authority"
+__all__ = [
+    "AUTHORITY",
+    "Certificate",
+    "look",
+    "parse",
+    "parse_all",
+    "parse_own",
+    "read",
+    "read_all",
+]
+
+CENTRAL, CHASSIS, OPERATOR = "central", "chassis", "operator"
 
 _ORGANIZATION = "ovn-integrate"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a common name has 64 characters at most
 _SKEW = datetime.timedelta(minutes=10)  # of the clocks of two hosts
 _LIFE_OF_AUTHORITY = datetime.timedelta(days=3650)
 _SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
-_USAGE = {CENTRAL: [_SERVER, _CLIENT], CHASSIS: [_CLIENT]}
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What a certificate says.
-
-    :ivar serial: in hexadecimal, without leading zeros.
-    :ivar not_before: seconds since the epoch; ``not_after`` likewise.
-    :ivar fingerprint: SHA-256 of its DER form, in hexadecimal.
-    :ivar addresses: those that it is a server's for, and names.
-    """
-
-    name: str
-    role: str
-    serial: str
-    not_before: float
-    not_after: float
-    fingerprint: str
-    addresses: tuple[str, ...] = ()
-
-    @property
-    def ended(self) -> bool:
-        return self.not_after < time.time()
+_USAGE = {CENTRAL: [_SERVER, _CLIENT], CHASSIS: [_CLIENT], OPERATOR: [_CLIENT]}
 
 
 def new_key() -> bytes:
@@ -83,7 +83,7 @@ def new_authority(name: str) -> tuple[bytes, bytes]:
         .add_extension(usage, critical=True)
         .add_extension(identifier, critical=False)
     )
-    return key, _pem(builder.sign(private, hashes.SHA256()))
+    return key, encoded(builder.sign(private, hashes.SHA256()))
 
 
 def requested(request: bytes) -> tuple[str, str]:
@@ -95,7 +95,7 @@ def requested(request: bytes) -> tuple[str, str]:
     names = asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if len(names) != 1:
         raise Invalid("signing request", "has not one common name")
-    return checked_name(str(names[0].value)), _digest(asked.public_key())
+    return checked_name(str(names[0].value)), digest(asked.public_key())
 
 
 def sign(
@@ -129,46 +129,12 @@ def sign(
     if addresses:
         names = x509.SubjectAlternativeName([_general_name(one) for one in addresses])
         builder = builder.add_extension(names, critical=False)
-    return _pem(builder.sign(issuer_key, hashes.SHA256()))
+    return encoded(builder.sign(issuer_key, hashes.SHA256()))
 
 
-def read(path: Path) -> Certificate:
-    """What the first certificate in a file says; a key beside it is no hindrance.
-
-    :raises NotConfigured: there is no such file, or no certificate in it.
-    """
-    try:
-        return parse(path.read_bytes())
-    except (OSError, Invalid) as error:
-        why = getattr(error, "strerror", None) or "has no certificate in it"
-        raise NotConfigured(str(path), str(why)) from None
-
-
-def parse(pem: bytes) -> Certificate:
-    """What the first certificate in a text says.
-
-    :raises Invalid: there is none.
-    """
-    begin = pem.find(b"-----BEGIN CERTIFICATE-----")
-    try:
-        one = x509.load_pem_x509_certificate(pem[max(begin, 0) :])
-    except ValueError:
-        raise Invalid("certificate", "is none") from None
-    return Certificate(
-        name=_attribute(one, NameOID.COMMON_NAME),
-        role=_attribute(one, NameOID.ORGANIZATIONAL_UNIT_NAME),
-        serial=f"{one.serial_number:x}",
-        not_before=one.not_valid_before_utc.timestamp(),
-        not_after=one.not_valid_after_utc.timestamp(),
-        fingerprint=one.fingerprint(hashes.SHA256()).hex(),
-        addresses=_addresses(one),
-    )
-
-
-def of_key(certificate: bytes, key: bytes) -> bool:
+def of_key(certificate: Certificate, key: bytes) -> bool:
     """Whether a certificate is for the public half of a key."""
-    public = x509.load_pem_x509_certificate(certificate).public_key()
-    return _digest(public) == _digest(_key(key).public_key())
+    return certificate.key == digest(_key(key).public_key())
 
 
 def checked_name(name: str) -> str:
@@ -241,16 +207,6 @@ def _key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def _digest(public: object) -> str:
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(
-        public.public_bytes(  # type: ignore[attr-defined]  # every kind of public key has it
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-    return digest.finalize().hex()
-
-
 def _identifier(public: object) -> x509.SubjectKeyIdentifier:
     return x509.SubjectKeyIdentifier.from_public_key(public)  # type: ignore[arg-type]
 
@@ -260,20 +216,3 @@ def _general_name(address: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(address))
     except ValueError:
         return x509.DNSName(address)
-
-
-def _attribute(one: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
-    found = one.subject.get_attributes_for_oid(oid)
-    return str(found[0].value) if found else ""
-
-
-def _addresses(one: x509.Certificate) -> tuple[str, ...]:
-    try:
-        names = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(str(name.value) for name in names)
-
-
-def _pem(one: x509.Certificate) -> bytes:
-    return one.public_bytes(serialization.Encoding.PEM)

@@ -48,7 +48,7 @@ IMPORTERS = {
     "psutil": {"host/interfaces.py"},
     "pyroute2": {"netlink"},
     "subprocess": {"runner.py"},
-    "cryptography": {"pki/x509.py"},
+    "cryptography": {"pki/reading.py", "pki/x509.py"},
     "prometheus_client": {"ipam/metrics.py"},
     "gunicorn": {"web"},
     "requests": {"driver/exchange.py"},
