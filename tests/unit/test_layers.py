@@ -18,6 +18,7 @@ LEVELS = {
     "faultpoint": 1,
     "once": 1,
     "paths": 2,
+    "linelog": 2,
     "runner": 2,
     "netlink": 2,
     "netns": 2,
