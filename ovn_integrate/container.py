@@ -26,7 +26,7 @@ class Wish:
     """What is served.
 
     :param listen: an address of this host, or ``0.0.0.0`` or ``::`` for all of them.
-    :param access_log: see ``ipam start``.
+    :param access_log: see ``ipam start``; ``audit_log`` likewise.
     :param tls: with certificates; else whoever reaches it may do anything.
     :param insecure: whether that may be others than this host.
     :param timeout: seconds for each question to a database.
@@ -34,6 +34,7 @@ class Wish:
 
     listen: str
     access_log: str
+    audit_log: str
     tls: bool
     insecure: bool
     timeout: float
@@ -86,7 +87,8 @@ def _start(init: Init, wish: Wish, say: Callable[[str], None]) -> None:
     else:
         central.prove([wish.reached], wish.timeout)
     say("starting: the IPAM server")
-    words = ["--listen", f"{listen}:{paths.IPAM_PORT}", "--access-log", wish.access_log, *options]
+    logs = ["--access-log", wish.access_log, "--audit-log", wish.audit_log]
+    words = ["--listen", f"{listen}:{paths.IPAM_PORT}", *logs, *options]
     argv = [sys.executable, "-m", "ovn_integrate", "--timeout", str(wish.timeout), "ipam", "start"]
     init.start("IPAM server", [*argv, *words, "--nb", paths.nb_remote()], grace=_IPAM_GRACE)
     bind = f"{bracketed(wish.reached)}:{paths.IPAM_PORT}"

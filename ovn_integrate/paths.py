@@ -24,6 +24,7 @@ PROCESSES = Path("/proc")
 NETWORKD_LINKS = Path("/run/systemd/netif/links")
 NETWORKMANAGER_LINKS = Path("/run/NetworkManager/devices")
 SYSTEMD_RUNNING = Path("/run/systemd/system")
+JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
 OVS_SCRIPTS = Path("/usr/share/openvswitch/scripts")
 OVN_SCRIPTS = Path("/usr/share/ovn/scripts")
 
@@ -115,6 +116,14 @@ def pidfile(server: str) -> Path:
 def logfile(server: str) -> Path:
     """The log of one of this program's servers when it is detached."""
     return logdir() / f"{server}.log"
+
+
+def audit_log(server: str = "") -> Path:
+    """The audit log, where it does not go to the journal.
+
+    :param server: whose own it is, in a folder that its user may write to.
+    """
+    return logdir() / server / "audit.log"
 
 
 def nics_state() -> Path:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ovn_integrate import paths
+from ovn_integrate import audit, paths
+from ovn_integrate.cli import output
 from ovn_integrate.cli.groups import Group
 from ovn_integrate.cli.progress import Progress
+from ovn_integrate.errors import Error
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -26,12 +29,14 @@ class App:
     """The global options of this run.
 
     :ivar progress: of the verb that runs.
+    :ivar changed: ids of what it changed, for the audit log.
     """
 
     db: str = ""
     timeout: float = 10.0
     verbose: bool = False
     progress: Progress = field(default_factory=lambda: Progress(""))
+    changed: list[str] = field(default_factory=list)
 
     def host(self, tables: Tables) -> Session:
         """A session on the host's Open_vSwitch database.
@@ -145,25 +150,56 @@ class LazyGroup(Group):
             formatter.write_dl(rows)
 
 
+Audited = Callable[[Mapping[str, Any]], "list[str] | None"]
+"""Of the options of a verb: the ids that it is about; None where it changes nothing."""
+
+
 def verb(
-    *, forms: Sequence[str] = FORMS, **settings: Any
+    *, forms: Sequence[str] = FORMS, audited: Audited | None = None, **settings: Any
 ) -> Callable[[Callable[..., None]], click.Command]:
     """A verb that takes the :class:`App` first and ``form`` among its options.
 
     One that serves, or that draws by itself, ends the :attr:`App.progress` first.
 
     :param forms: what its ``-o`` takes.
+    :param audited: of a verb that changes who may do what, or what only central may change, past
+        the IPAM server.
     """
 
     def decorate(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def shown(app: App, *arguments: Any, **options: Any) -> None:
-            path = click.get_current_context().command_path
-            with Progress(path.partition(" ")[2]) as app.progress:
+            path = click.get_current_context().command_path.partition(" ")[2]
+            ids = None if audited is None else audited(options)
+            written = nullcontext() if ids is None else _written_down(app, path, ids)
+            with Progress(path) as app.progress, written:
                 function(app, *arguments, **options)
 
         command: click.Command = click.command(**settings)(pass_app(shown))
         output_option(forms)(command)
+        command.audited = audited is not None  # type: ignore[attr-defined]  # for a test
         return command
 
     return decorate
+
+
+@contextmanager
+def _written_down(app: App, path: str, ids: list[str]) -> Iterator[None]:
+    """A line in the audit log for what a verb does, or is refused."""
+    why, status = "", 0
+    try:
+        yield
+    except Error as error:
+        why, status = f"{type(error).__name__}: {error}", error.exit_code
+        raise
+    except BaseException as error:
+        why, status = type(error).__name__, 1
+        raise
+    finally:
+        name, role = audit.here()
+        event = audit.Event("command", name, role, "", path, "", [*ids, *app.changed], why, status)
+        try:
+            audit.open_log(audit.default()).write(event)
+        except OSError as error:
+            if role == "root":
+                output.warn(f"audit: {audit.default()}: cannot be written: {error.strerror}")

@@ -96,9 +96,24 @@ def status(app: App, form: str) -> None:
     metavar="FILE|-|off",
     help="As of ipam start.",
 )
+@click.option(
+    "--audit-log",
+    metavar="FILE|journal|-",
+    default="-",
+    show_default=True,
+    help="As of ipam start.",
+)
 @click.option("--tls", is_flag=True, help="By TLS, with certificates, as of central start.")
 @click.option("--insecure", is_flag=True, help="Let others than this host in without certificates.")
-def run(app: App, listen: str, access_log: str, tls: bool, insecure: bool, form: str) -> None:
+def run(
+    app: App,
+    listen: str,
+    access_log: str,
+    audit_log: str,
+    tls: bool,
+    insecure: bool,
+    form: str,
+) -> None:
     """Run all of central and the IPAM server in the foreground, as a container's first process.
 
     It says "ready:" when hosts may come, ends with all of them at SIGTERM, and ends when one of
@@ -107,10 +122,12 @@ def run(app: App, listen: str, access_log: str, tls: bool, insecure: bool, form:
     from ovn_integrate import container
 
     app.progress.end()
-    container.run(container.Wish(listen, access_log, tls, insecure, app.timeout), click.echo)
+    container.run(
+        container.Wish(listen, access_log, audit_log, tls, insecure, app.timeout), click.echo
+    )
 
 
-@verb()
+@verb(audited=lambda options: [options["host"]])
 @click.argument("host")
 @click.option(
     "--expires",

@@ -44,7 +44,7 @@ def list_(app: App, form: str) -> None:
     output.rows(found, {**columns, "NOT AFTER": "not_after", "REVOKED": "revoked"}, form)
 
 
-@verb()
+@verb(audited=lambda _: [])
 @click.option("--if-due", is_flag=True, help="Only what has less than a third of its time left.")
 def renew(app: App, if_due: bool, form: str) -> None:
     """Have a new key and certificate in the place of each that this host has.
@@ -64,11 +64,12 @@ def renew(app: App, if_due: bool, form: str) -> None:
     elif not authority.made:
         hint = "ovn-integrate join TOKEN"
         raise NotConfigured(str(membership.certificate()), "does not exist", hint)
+    app.changed += done
     words = "certificates: renewed " + ", ".join(done)
     output.outcome(bool(done), words, "certificates: none is due", form, files=done)
 
 
-@verb()
+@verb(audited=lambda options: [options["name"]])
 @click.argument("name")
 def revoke(app: App, name: str, form: str) -> None:
     """Take back what was signed for a host, by its name or its chassis', and delete the chassis.
@@ -79,6 +80,7 @@ def revoke(app: App, name: str, form: str) -> None:
     """
     authority = Authority(paths.pki()).require()
     taken = membership.register(authority, app.timeout).revoke(name)
+    app.changed += [one.serial for one in taken]
     gone = [one for one in {one.name for one in taken} if central.delete_chassis(one, app.timeout)]
     output.outcome(
         bool(taken),

@@ -35,7 +35,7 @@ def list_(app: App, form: str) -> None:
     output.rows(rows, {key.upper(): key for key in columns}, form)
 
 
-@verb()
+@verb(audited=lambda options: None if options["dry_run"] else [options["name"]])
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Also one whose ovn-controller answers.")
 @click.option(

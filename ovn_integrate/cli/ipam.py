@@ -21,6 +21,7 @@ from ovn_integrate.host import addresses, settings
 from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
+    from ovn_integrate.audit import Audit
     from ovn_integrate.ipam.findings import Finding
     from ovn_integrate.ipam.tokens import Tokens
 
@@ -63,6 +64,12 @@ def ipam() -> None:
     help="A line of JSON for each request: in a file that logrotate(8) may move away, or on "
     "standard output, which is the server's log with --detach.",
 )
+@click.option(
+    "--audit-log",
+    metavar="FILE|journal|-",
+    help="A line of JSON for each change, join and renewal, and each refusal of one.  [default: "
+    "the journal, where there is one, else /var/log/ovn-integrate/ipam/audit.log]",
+)
 @click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
 def start(app: App, listen: str | None, detach: bool, form: str, **options: Any) -> None:
     """Serve the IPAM until SIGTERM, or in the background with --detach.
@@ -94,6 +101,7 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
     from ovn_integrate.ipam.identity import Known
 
     log = accesslog.open_log(options["access_log"])
+    audit = _audit(options["audit_log"])
     served = None if files is None else web.Files(*files)
     if served is not None:
         web.refuse_unfit(served)
@@ -106,12 +114,24 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
             log,
             None if files is None and tokens is None else partial(Known, tokens=tokens),
             None if files is None else lambda inner: enrolment(inner, paths.pki(), options["nb"]),
+            audit,
         ),
         bind=bind,
         pidfile=paths.pidfile("ipam"),
         keep_alive=True,
         tls=served,
     )
+
+
+def _audit(where: str | None) -> Audit:
+    from ovn_integrate import audit
+
+    named = where or audit.default("ipam")
+    try:
+        return audit.open_log(named)
+    except OSError as error:
+        hint = "another file, by --audit-log"
+        raise Invalid(named, f"cannot be written: {error.strerror}", hint) from None
 
 
 def _take_centrals(options: dict[str, Any]) -> bool:
@@ -202,7 +222,7 @@ def _answer(url: str, mine: Credentials | None) -> int | None:
     return servers.ask(bind, "GET", "/v2.0/networks?limit=1", context=context)
 
 
-@verb()
+@verb(audited=lambda options: [] if options["repair"] else None)
 @click.option("--repair", is_flag=True, help="Mend what can be mended safely.")
 @click.option("--nb", metavar="REMOTE", help="OVN Northbound.  [default: as set, else this host's]")
 def check(app: App, repair: bool, nb: str | None, form: str) -> None:
@@ -216,6 +236,7 @@ def check(app: App, repair: bool, nb: str | None, form: str) -> None:
     remote = _northbound(app, nb)
     found = repairs.look(remote, app.timeout)
     left = repairs.mend(remote, app.timeout) if repair and found else found
+    app.changed += [one.subject for one in found if one not in left]
     lines = [_finding(one, mended=one not in left) for one in dict.fromkeys([*found, *left])]
     columns = {"FOUND": "kind", "WHERE": "where", "WHAT": "what", "": "remedy"}
     if found or form != "table":

@@ -24,7 +24,7 @@ def token() -> None:
     """Tokens with which people and programs are known to the IPAM server of this host."""
 
 
-@verb()
+@verb(audited=lambda options: [options["name"]])
 @click.argument("name")
 @click.option(
     "--role",
@@ -56,7 +56,7 @@ def list(app: App, token_file: str | None, form: str) -> None:
     output.rows(rows, {"NAME": "name", "ROLE": "role", "CREATED": "created"}, form)
 
 
-@verb()
+@verb(audited=lambda options: [options["name"]])
 @click.argument("name")
 @_file_option
 def delete(app: App, name: str, token_file: str | None, form: str) -> None:

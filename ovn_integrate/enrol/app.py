@@ -13,10 +13,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from ovn_integrate import audit
 from ovn_integrate.enrol.fresh import Fresh
 from ovn_integrate.errors import Error, Invalid, NotConfigured, NotPermitted
 from ovn_integrate.host.secure import host_name
-from ovn_integrate.pki import tokens
+from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
 from ovn_integrate.pki.ledger import Ledger
 from ovn_integrate.pki.register import Register
@@ -64,6 +65,7 @@ class _Enrolment:
         environ["ovn_integrate.route"] = environ["PATH_INFO"]
         method, answer = page
         if environ["REQUEST_METHOD"] != method:
+            audit.note(environ, why=f"Invalid: {method} it")
             return _refusal(405, "Invalid", f"{method} it", start)
         try:
             if not self._authority.made:
@@ -71,6 +73,7 @@ class _Enrolment:
             body = answer(environ)
         except Error as error:
             log.warning("%s: %s", environ["PATH_INFO"], error)
+            audit.note(environ, why=f"{type(error).__name__}: {error}")
             return _refusal(error.status, type(error).__name__, str(error), start)
         return _reply(200, _TEXT, body, start)
 
@@ -87,20 +90,23 @@ class _Enrolment:
 
     def _join(self, environ: dict[str, Any]) -> bytes:
         body = _body(environ)
-        request = _text(body, "request").encode()
-        return tokens.redeem(self._register, _text(body, "secret"), _text(body, "host"), request)
+        request, host = _text(body, "request").encode(), _text(body, "host")
+        audit.note(environ, ids=[host])
+        signed = tokens.redeem(self._register, _text(body, "secret"), host, request)
+        return _noted(environ, [host], signed)
 
     def _renew(self, environ: dict[str, Any]) -> bytes:
         serial = _serial(environ)
+        audit.note(environ, ids=[serial])
         request = _text(_body(environ), "request").encode()
-        return self._register.renew(request, serial)
+        return _noted(environ, [serial], self._register.renew(request, serial))
 
 
 def _everybody(_: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _serial(environ: Mapping[str, Any]) -> str:
+def _serial(environ: dict[str, Any]) -> str:
     """The serial number of the certificate that the connection came with.
 
     :raises NotPermitted: it came with none.
@@ -108,7 +114,17 @@ def _serial(environ: Mapping[str, Any]) -> str:
     said = environ.get("ovn_integrate.certificate")
     if not said:
         raise NotPermitted("client certificate", "is needed", "ovn-integrate join TOKEN")
+    subject = dict(pair for part in said["subject"] for pair in part)
+    name, role = (subject.get(one, "") for one in ("commonName", "organizationalUnitName"))
+    audit.note(environ, name=name, role=role)
     return f"{int(said['serialNumber'], 16):x}"
+
+
+def _noted(environ: dict[str, Any], ids: list[str], signed: bytes) -> bytes:
+    """The certificate that was signed, after it stands in the notes for the audit log."""
+    made = x509.parse(signed)
+    audit.note(environ, ids=[*ids, made.name, made.serial])
+    return signed
 
 
 def _body(environ: Mapping[str, Any]) -> dict[str, Any]:

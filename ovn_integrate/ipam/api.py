@@ -11,7 +11,7 @@ import json
 import logging
 import select
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,13 +19,14 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from ovn_integrate import once
+from ovn_integrate import audit, once
 from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam import bodies, convert, documents, openapi, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
 from ovn_integrate.ipam.draft import Request
 from ovn_integrate.ipam.faults import HTTPNotFound, InvalidInput
 from ovn_integrate.ipam.identity import IDENTITY
+from ovn_integrate.ipam.routers import Interface
 from ovn_integrate.ipam.service import Service
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ _MALFORMED = (
 )
 _BUG = "Request Failed: internal server error while processing your request."
 _JSON = ("application/json", "text/json")
+_ON = ("network_id", "subnet_id", "port_id", "floating_network_id", "security_group_id")
 
 
 LARGEST = 1 << 20
@@ -118,7 +120,9 @@ class _Members:
     def create(self, collection: str) -> Response:
         resource = RESOURCES[collection]
         wanted, bulk = bodies.creations(resource, bodies.decode(request.get_data()))
+        _note_asked(wanted)
         made = self._service.create(resource, wanted, _request())
+        _note_ids(made)
         return _answer({resource.plural: made} if bulk else {resource.name: made[0]}, 201)
 
     def nobody(self, collection: str) -> Response:
@@ -141,10 +145,10 @@ class _Members:
         return _nothing()
 
     def connect(self, id: str) -> Response:
-        return _answer(self._service.connect(id, convert.interface(_body())))
+        return _answer(self._service.connect(id, _interface(id)))
 
     def disconnect(self, id: str) -> Response:
-        return _answer(self._service.disconnect(id, convert.interface(_body())))
+        return _answer(self._service.disconnect(id, _interface(id)))
 
     def tags(self, collection: str, id: str) -> Response:
         return _answer({"tags": self._service.tags(RESOURCES[collection], id)})
@@ -213,6 +217,7 @@ class _Forwardings:
         wanted, bulk = bodies.creations(PORT_FORWARDING, _body())
         under = [{**one, "floatingip_id": floating_id} for one in wanted]
         made = self._service.create(PORT_FORWARDING, under, _request())
+        _note_ids(made)
         if bulk:
             return _answer({PORT_FORWARDING.plural: made}, 201)
         return _answer({PORT_FORWARDING.name: made[0]}, 201)
@@ -232,6 +237,23 @@ class _Forwardings:
         self._service.forwarding(floating_id, id)
         self._service.delete(PORT_FORWARDING, id)
         return _nothing()
+
+
+def _interface(router_id: str) -> Interface:
+    wish = convert.interface(_body())
+    ids = [str(one) for one in (router_id, wish.port_id, wish.subnet_id) if one]
+    audit.note(request.environ, ids=ids)
+    return wish
+
+
+def _note_asked(wanted: Iterable[Mapping[str, Any]]) -> None:
+    """On what things shall be, for when they are refused."""
+    on = (str(one[name]) for one in wanted for name in _ON if one.get(name))
+    audit.note(request.environ, ids=list(dict.fromkeys(on)))
+
+
+def _note_ids(made: Iterable[Mapping[str, Any]]) -> None:
+    audit.note(request.environ, ids=[str(one["id"]) for one in made])
 
 
 def _asked(service: Service) -> Service:
@@ -321,6 +343,7 @@ def unauthorized(error: Error) -> tuple[str, bytes]:
 
 
 def _document(kind: str, message: str, status: int) -> Response:
+    audit.note(request.environ, why=f"{kind}: {message}")
     return _answer({"NeutronError": {"type": kind, "message": message, "detail": ""}}, status)
 
 

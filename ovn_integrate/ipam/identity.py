@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ovn_integrate import audit
 from ovn_integrate.ipam.faults import Unauthorized
 from ovn_integrate.ipam.permit import CENTRAL, CHASSIS, OPERATOR, Identity
 from ovn_integrate.ipam.tokens import Tokens
@@ -86,6 +87,7 @@ class Guarded:
             environ[IDENTITY] = self._known.identity(environ)
             environ[_KNOWN] = True
         except Unauthorized as error:
+            audit.note(environ, why=str(error))
             if environ["PATH_INFO"] not in OPEN:
                 kind, body = self._refuse(error)
                 headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from ovn_integrate import ovsdb
+from ovn_integrate.audit import Audit
 from ovn_integrate.ipam import pages
 from ovn_integrate.ipam.accesslog import AccessLog
 from ovn_integrate.ipam.api import create_app, unauthorized
+from ovn_integrate.ipam.audited import Audited
 from ovn_integrate.ipam.identity import Guarded, Known
 from ovn_integrate.ipam.metrics import Metrics
 from ovn_integrate.ipam.service import Service
@@ -21,6 +23,7 @@ def application(
     log: AccessLog | None = None,
     known: Callable[[Callable[[str], bool]], Known] | None = None,
     before: Callable[[Wsgi], Wsgi] | None = None,
+    audit: Audit | None = None,
 ) -> Wsgi:
     """The application on the NB at a remote; to be called in the process that serves it.
 
@@ -28,6 +31,7 @@ def application(
 
     :param known: who may ask, given what tells of certificates that were revoked; None for
         everybody.
+    :param audit: where changes are written down, and refusals of them.
     :param before: puts what answers those too who are not known before the rest.
     """
     metrics = Metrics()
@@ -42,7 +46,8 @@ def application(
     inner: Wsgi = pages.Pages(create_app(Service(store)), beside)
     if known is not None:
         inner = Guarded(inner, known(store.revoked), unauthorized)
-    return Watched(inner if before is None else before(inner), watchers)
+    audited = None if audit is None else Audited(audit, guarded=known is not None).write
+    return Watched(inner if before is None else before(inner), watchers, audited)
 
 
 def check(nb_remote: str, timeout: float) -> None:

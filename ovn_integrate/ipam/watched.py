@@ -22,6 +22,7 @@ class Exchange:
     :param client: its address; empty on a Unix socket.
     :param target: path and query as the client wrote them.
     :param route: the path with its ids left open (``/v2.0/ports/{id}``), or OTHER where nothing is.
+    :param ids: those in the path.
     :param seconds: from the request, read to the end of its header, until its answer was made.
     :param length: bytes of the answer's body.
     """
@@ -35,16 +36,26 @@ class Exchange:
     status: int = 500
     seconds: float = 0.0
     length: int = 0
+    ids: tuple[str, ...] = ()
 
 
 class Watched:
     """The application; every answer names the request's id, as Neutron's do (oslo.middleware)."""
 
-    def __init__(self, inner: Wsgi, watchers: Sequence[Callable[[Exchange], None]]) -> None:
+    def __init__(
+        self,
+        inner: Wsgi,
+        watchers: Sequence[Callable[[Exchange], None]],
+        audit: Callable[[dict[str, Any], Exchange], None] | None = None,
+    ) -> None:
+        """:param watchers: are told of a request when its answer was sent.
+        :param audit: is told of it before.
+        """
         self._inner = inner
         self._watchers = watchers
         self.admit: Callable[[dict[str, Any]], int | None] | None
         self.admit = getattr(inner, "admit", None)
+        self._audit = audit
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         seen = Exchange(
@@ -60,10 +71,15 @@ class Watched:
             seen.status = int(status[:3])
             seen.length = _length(headers)
             # Flask forgets its request before the answer is back.
-            seen.route = route(environ)
+            seen.route, seen.ids = route(environ), _ids(environ)
             return start(status, [*headers, (REQUEST_ID, seen.id)], *error)
 
-        body = self._inner(environ, answer)
+        try:
+            body = self._inner(environ, answer)
+        finally:
+            # What failed on its way is a refusal too, with the status of a bug.
+            if self._audit is not None:
+                self._audit(environ, seen)
         seen.seconds = time.perf_counter() - begun
         return _Body(body, seen, self._watchers)
 
@@ -98,6 +114,11 @@ def route(environ: dict[str, Any]) -> str:
         return found or OTHER
     collection = (environ["werkzeug.request"].view_args or {}).get("collection", "")
     return _template(rule.rule, collection)
+
+
+def _ids(environ: dict[str, Any]) -> tuple[str, ...]:
+    values = getattr(environ.get("werkzeug.request"), "view_args", None) or {}
+    return tuple(str(value) for name, value in values.items() if name.endswith("id"))
 
 
 def _template(rule: str, collection: str) -> str:

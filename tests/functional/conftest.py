@@ -23,6 +23,14 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers and verbs that are not told where write their logs here, not into the machine's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVN_INTEGRATE_LOGDIR", str(tmp_path_factory.mktemp("logs")))
+        yield
+
+
 @pytest.fixture
 def ovsdb_server(folder: Path) -> Iterator[Callable[[str], OvsdbServer]]:
     """Makes and starts servers of ``nb``, ``sb`` or ``host``; they end with the test."""

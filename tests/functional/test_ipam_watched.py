@@ -161,6 +161,24 @@ def test_a_log_that_cannot_be_is_refused(nb: OvsdbServer, folder: Path) -> None:
     assert "none/access: cannot be written: No such file or directory" in done.stderr
 
 
+def test_a_change_is_in_the_audit_log_before_its_answer(start: Start, folder: Path) -> None:
+    log = folder / "audit" / "log"
+    client = start("--audit-log", str(log))
+    made = client.make("network", name="foo")["id"]
+    (line,) = lines(log)
+    identity = client.answer.headers["X-Openstack-Request-Id"]
+    assert (line["ids"], line["role"], line["request_id"]) == ([made], "anybody", identity)
+    assert client.ask("DELETE", "/v2.0/networks/none")[0] == 404
+    assert [line["allowed"] for line in lines(log)] == [True, False]
+
+
+def test_an_audit_log_on_a_full_disk_stops_nobody_and_is_said(start: Start, folder: Path) -> None:
+    client = start("--audit-log", "/dev/full")
+    client.make("network", name="foo")
+    said = "audit: /dev/full: cannot be written: No space left on device"
+    assert said in (folder / "ipam.log").read_text()
+
+
 def test_health_follows_northbound(start: Start, nb: OvsdbServer) -> None:
     client = start("--access-log", "off")
     assert client.ask("GET", "/healthz") == (200, {"status": "ok"})

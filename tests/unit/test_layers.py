@@ -24,6 +24,7 @@ LEVELS = {
     "netns": 2,
     "openflow": 2,
     "ovsdb": 2,
+    "audit": 3,
     "pump": 3,
     "servers": 3,
     "init": 3,
