@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 
@@ -54,10 +53,8 @@ def bundle(app: App, file: Path | None, form: str) -> None:
     answer = {"file": str(path), "bytes": size, "items": len(done), "failures": failures}
     if not output.data({**answer, **about}, form):
         said = f"; {failures} could not be had, manifest.json in it says why" if failures else ""
-        click.echo(f"{path}: {len(done)} items, {size / 1e6:.1f} MB{said}")
+        output.line(f"{path}: {len(done)} items, {size / 1e6:.1f} MB{said}")
 
 
 def _progress(done: int, of: int, name: str) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done == of else ""
-        click.echo(f"\r\x1b[K{done}/{of} {name}{end}", err=True, nl=False)
+    output.over(f"{done}/{of} {name}", last=done == of)

@@ -123,7 +123,7 @@ def run(
 
     app.progress.end()
     container.run(
-        container.Wish(listen, access_log, audit_log, tls, insecure, app.timeout), click.echo
+        container.Wish(listen, access_log, audit_log, tls, insecure, app.timeout), output.line
     )
 
 
@@ -157,7 +157,7 @@ def token(app: App, host: str, expires: float, address: str | None, form: str) -
     register = membership.register(authority, app.timeout)
     made = tokens.offer(register, host, where, expires * 60)
     if not output.data({"token": made.encode(), "host": host, "expires": made.expires}, form):
-        click.echo(made.encode())
+        output.line(made.encode())
 
 
 def _start_secure(app: App, listen: str | None) -> bool:
@@ -165,7 +165,7 @@ def _start_secure(app: App, listen: str | None) -> bool:
     wish = bringup.Wish(hosts, [], [], all_in_one=True, tls=True, timeout=app.timeout)
     changed = False
     for name, needed in bringup.up_central(wish):
-        click.echo(f"{name:20} {'done' if needed else 'already so'}", err=True)
+        output.line(f"{name:20} {'done' if needed else 'already so'}", err=True)
         changed = changed or needed
     return changed
 

@@ -39,14 +39,14 @@ def doctor(app: App, checks: tuple[str, ...], fix: bool, listed: bool, form: str
 
 def _say(one: Outcome) -> None:
     state = one.verdict.state
-    mark = click.style(_MARKS[state], fg=_COLOURS[state])
-    click.echo(f"{mark} {one.check.name:18} {one.verdict.found}")
+    mark = output.styled(_MARKS[state], _COLOURS[state])
+    output.line(mark, f" {one.check.name:18} {one.verdict.found}")
     if one.mended:
-        click.echo(f"{'':20} mended: {one.mended}")
+        output.line(f"{'':20} mended: {one.mended}")
     if state != "ok":
-        click.echo(f"{'':20} why:    {one.check.why}")
+        output.line(f"{'':20} why:    {one.check.why}")
     if one.verdict.remedy:
-        click.echo(f"{'':20} try:    {one.verdict.remedy}")
+        output.line(f"{'':20} try:    {one.verdict.remedy}")
 
 
 def _data(one: Outcome) -> dict[str, str]:

@@ -47,7 +47,7 @@ def undo(app: App, number: int | None, force: bool, dry_run: bool, form: str) ->
     elif not lines:
         output.outcome(False, "", f"change {entry.number} is undone already", form)
     else:
-        click.echo(f"change {entry.number}, {entry.verb}:", err=True)
+        output.line(f"change {entry.number}, {entry.verb}:", err=True)
         output.key_changes(lines, form, dry_run=dry_run, number=entry.number)
 
 

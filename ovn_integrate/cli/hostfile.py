@@ -40,4 +40,4 @@ def apply(
     changing = [line for line in lines if line.needed]
     output.key_changes(changing, form, dry_run=dry_run)
     if not changing and form == "table":
-        click.echo("nothing to change: all is as the file says")
+        output.line("nothing to change: all is as the file says")

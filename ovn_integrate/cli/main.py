@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import NoReturn
 
 import click
 
-from ovn_integrate import __version__
+from ovn_integrate import __version__, logs
+from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, LazyGroup
 from ovn_integrate.errors import Error
 
@@ -92,12 +94,13 @@ def cli(app: App, verbose: bool, timeout: float, db: str | None, docker_host: st
 def run() -> NoReturn:
     """Run the command and exit: 0, or the code of the error (ovn-integrate(8), EXIT STATUS)."""
     app = App()
+    logs.escape()
     try:
         # Elsewhere than on a terminal click takes colours out by itself.
         colour = False if os.environ.get("NO_COLOR") else None
         cli.main(obj=app, standalone_mode=False, prog_name=PROGRAM, color=colour)
     except click.ClickException as error:
-        error.show()
+        output.usage(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -110,11 +113,11 @@ def run() -> NoReturn:
         sys.exit(141)
     except Exception as error:  # the edge: a bug is one line too, and -v has the rest
         if app.verbose:
-            raise
+            output.block(traceback.format_exc(), err=True)
         _say(f"unforeseen {type(error).__name__}: {error}; run again with -v and report it")
         sys.exit(1)
     sys.exit(0)
 
 
 def _say(line: str) -> None:
-    click.echo(f"ovn-integrate: {line}", err=True)
+    output.line(f"ovn-integrate: {line}", err=True)

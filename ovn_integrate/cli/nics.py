@@ -62,7 +62,7 @@ def to_bridge(
     when this shell is lost; and at once when something goes wrong on the way.
     """
     if be_guard:
-        guard.watch(app.timeout, lambda line: click.echo(line, err=True))
+        guard.watch(app.timeout, lambda line: output.line(line, err=True))
         return
     if (confirm and nics) or not (confirm or nics):
         raise Invalid("nics-to-bridge", "takes NICs, or --confirm alone")
@@ -124,7 +124,7 @@ def _put_in(
     steps = []
     for nic, what in go.put_in(session, links, wish, wanted) if links else ():
         steps.append({"nic": nic, "step": what})
-        click.echo(f"{nic:12} {what}", err=True)
+        output.line(f"{nic:12} {what}", err=True)
     names = ", ".join(one.name for one in links)
     rest = (
         "" if wish.within is None else f"; {go.CONFIRM} within {wish.within:g} s, or all is undone"
@@ -165,23 +165,23 @@ def _show(plans: Sequence[Mapping[str, Any]], form: str) -> None:
         for plan in plans:
             _show_plan(plan)
         if not plans:
-            click.echo("nothing to do: already so")
-        click.echo("dry run: nothing was changed", err=True)
+            output.line("nothing to do: already so")
+        output.line("dry run: nothing was changed", err=True)
 
 
 def _show_plan(plan: Mapping[str, Any]) -> None:
-    click.echo(f"{plan['nic']} and {plan['bridge']}")
+    output.line(f"{plan['nic']} and {plan['bridge']}")
     for key in ("datapath", "mac", "mtu"):
         if key in plan:
-            click.echo(f"  {key} {plan[key]}")
+            output.line(f"  {key} {plan[key]}")
     for line in plan["moves"]:
-        click.echo(f"  {line}")
+        output.line(f"  {line}")
     for line in plan["clients"]:
-        click.echo(f"  DHCP client {line}")
+        output.line(f"  DHCP client {line}")
     for path, text in plan["files"].items():
-        click.echo(f"  {path}{' removed' if text is None else ':'}")
+        output.line(f"  {path}{' removed' if text is None else ':'}")
         for line in (text or "").splitlines():
-            click.echo(f"    {line}".rstrip())
+            output.line(f"    {line}".rstrip())
 
 
 def _refuse_busy(mine: bool) -> None:

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import Any, TextIO
 
+from ovn_integrate.errors import one_line
+
 _PATIENCE = 1.0  # seconds
 _EVERY = 0.2  # seconds
 _MARKS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -78,7 +80,7 @@ class Progress:
     def _draw(self) -> None:
         seconds = time.monotonic() - self._since
         mark = _MARKS[int(seconds / _EVERY) % len(_MARKS)]
-        self._terminal.write(f"{ERASE}{mark} {self._what}: {seconds:.0f} s")
+        self._terminal.write(f"{ERASE}{mark} {one_line(self._what)}: {seconds:.0f} s")
         self._terminal.flush()
         self._shown = True
 

@@ -16,6 +16,8 @@ from ovn_integrate.errors import Unhealthy
 
 _EVERY = 2.0  # seconds
 
+_Line = tuple[str, ...]  # its parts
+
 
 @verb()
 @click.option("--watch", is_flag=True, help="Show it again every 2 s, until it is interrupted.")
@@ -26,7 +28,7 @@ def status(app: App, watch: bool, form: str) -> None:
     while watch:
         # Put together first, so that the screen is never empty.
         answer = _ask(app)
-        click.clear()
+        output.clear()
         _show(answer, form)
         threading.Event().wait(_EVERY)
     answer = _ask(app)
@@ -47,13 +49,13 @@ def _show(answer: checks.Answer, form: str) -> None:
     if output.data(answer, form):
         return
     for line in _lines(answer):
-        click.echo(line)
+        output.line(*line)
 
 
-def _lines(answer: checks.Answer) -> list[str]:
+def _lines(answer: checks.Answer) -> list[_Line]:
     endpoints = ", ".join(answer["tunnel endpoints"])
-    lines = [
-        f"chassis {answer['chassis']} on {endpoints} ({', '.join(answer['encap types'])})",
+    lines: list[_Line] = [
+        (f"chassis {answer['chassis']} on {endpoints} ({', '.join(answer['encap types'])})",),
         _branch("registered", "yes" if answer["registered"] else "no", answer["registered"]),
         _branch("ovn-controller", answer["controller"], answer["controller"] == "connected"),
         _branch("driver", f"{answer['driver']}, {answer['endpoints']} endpoints", True),
@@ -67,19 +69,18 @@ def _lines(answer: checks.Answer) -> list[str]:
     return lines
 
 
-def _served(what: str, where: str, state: str) -> str:
+def _served(what: str, where: str, state: str) -> _Line:
     return _branch(what, f"{where} {state}", state in ("answers", "leads", "follows"))
 
 
-def _tunnel(one: dict[str, Any]) -> str:
+def _tunnel(one: dict[str, Any]) -> _Line:
     words = f"{one['hostname'] or one['chassis']} {one['type']} {one['remote_ip']} {one['state']}"
     return _branch("tunnel", " ".join(words.split()), one["state"] == "up")
 
 
-def _certificate(one: dict[str, Any]) -> str:
+def _certificate(one: dict[str, Any]) -> _Line:
     return _branch("certificate", f"{one['file']} {one['state']}", one["days"] >= 0)
 
 
-def _branch(what: str, words: str, good: bool) -> str:
-    mark = click.style("✓", fg="green") if good else click.style("✗", fg="red")
-    return f"  {mark} {what:15} {words}"
+def _branch(what: str, words: str, good: bool) -> _Line:
+    return "  ", output.mark(good), f" {what:15} {words}"

@@ -65,7 +65,7 @@ def _answer(app: App) -> None:
     from ovn_integrate.driver.links import Links
 
     links = Links(app.db or paths.host_remote(), app.timeout)
-    click.echo("answering the tests of other chassis, until SIGINT", err=True)
+    output.line("answering the tests of other chassis, until SIGINT", err=True)
     try:
         while True:
             # It returns when the settings of this host changed.
@@ -75,10 +75,9 @@ def _answer(app: App) -> None:
 
 
 def _say(step: Step) -> None:
-    mark = click.style("✓", fg="green") if step.ok else click.style("✗", fg="red")
-    click.echo(f"{mark} {step.name:10} {step.found}")
+    output.line(output.mark(step.ok), f" {step.name:10} {step.found}")
     for reason in step.reasons:
-        click.echo(f"{'':12} {reason}")
+        output.line(f"{'':12} {reason}")
 
 
 def _data(steps: list[Step]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def create(app: App, name: str, role: str, token_file: str | None, form: str) ->
 
     made = tokens.create(_path(token_file), name, role)
     if not output.data({"changed": True, "name": name, "role": role, "token": made}, form):
-        click.echo(made)
+        output.line(made)
 
 
 @verb()

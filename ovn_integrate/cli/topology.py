@@ -31,10 +31,10 @@ def topology(app: App, sb: str | None, form: str) -> None:
     """
     seen = southbound.look(app.db or paths.host_remote(), sb, app.timeout)
     if form in _DRAWN:
-        click.echo(_DRAWN[form](seen), nl=False)
+        output.block(_DRAWN[form](seen))
     elif not output.data(seen.as_data(), form):
         for line in text.draw(seen):
-            click.echo(line)
+            output.line(line)
 
 
 def _title(seen: Topology) -> str:

@@ -70,14 +70,15 @@ def _show(way: Way, ends: Ends, packet: Packet, raw: bool, form: str) -> None:
     }
     if output.data({**told, "raw": dict(way.raw)} if raw else told, form):
         return
-    click.echo(
+    output.line(
         f"{packet} from {ends.source} ({ends.source_ip}) to {ends.target} ({ends.target_ip})"
     )
     for what, where in way.lines:
         indent = "" if what.startswith(("network ", "router ")) else "  "
-        click.echo(f"{indent}{what:{14 - len(indent)}} {where}".rstrip())
+        output.line(f"{indent}{what:{14 - len(indent)}} {where}".rstrip())
     good = way.verdict == "delivered"
-    mark = click.style("✓", fg="green") if good else click.style("✗", fg="red")
-    click.echo(f"{mark} {way.verdict} {way.reason}")
+    output.line(output.mark(good), f" {way.verdict} {way.reason}")
     for command, printed in way.raw.items() if raw else ():
-        click.echo(f"\n$ {command}\n{printed}")
+        output.line()
+        output.line(f"$ {command}")
+        output.block(printed)

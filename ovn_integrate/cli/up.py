@@ -69,7 +69,7 @@ def run(wish: bringup.Wish, form: str, *, dry_run: bool) -> None:
     steps = []
     for name, changed in bringup.up(wish):
         steps.append({"step": name, "changed": changed})
-        click.echo(f"{name:20} {'done' if changed else 'already so'}", err=True)
+        output.line(f"{name:20} {'done' if changed else 'already so'}", err=True)
     for text in encap.warnings(wish.encap_types):
         output.warn(text)
     changed = any(step["changed"] for step in steps)
@@ -86,7 +86,7 @@ def down(app: App, dry_run: bool, form: str) -> None:
     undone = []
     for name in bringup.down(app.db or paths.host_remote(), app.timeout):
         undone.append(name)
-        click.echo(f"{name:20} undone", err=True)
+        output.line(f"{name:20} undone", err=True)
     output.outcome(
         bool(undone),
         "this host is down",
@@ -107,10 +107,10 @@ def _foreseen(steps: Iterable[bringup.Foreseen], form: str) -> None:
     if output.data(answer, form):
         return
     for one in found:
-        click.echo(f"{one.step:20} {f'to be {one.what}' if one.what else 'already so'}")
+        output.line(f"{one.step:20} {f'to be {one.what}' if one.what else 'already so'}")
         for line in one.lines:
-            click.echo(f"{'':20} {output.key_change(line)}")
-    click.echo("dry run: nothing was changed", err=True)
+            output.line(f"{'':20} {output.key_change(line)}")
+    output.line("dry run: nothing was changed", err=True)
 
 
 def _addresses(ipam: str | None, tep: str | None, all_in_one: bool) -> tuple[list[str], list[str]]:

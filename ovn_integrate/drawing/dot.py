@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovn_integrate.drawing.escaped import lines
 from ovn_integrate.drawing.model import UNKNOWN, UP, Port, Topology, Tunnel
 
 _LOOKS = {UP: "color=green4", UNKNOWN: "color=gray style=dashed"}
@@ -54,5 +55,5 @@ def _tunnel(tunnel: Tunnel) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = lines(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

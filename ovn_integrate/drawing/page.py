@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from ovn_integrate.drawing import svg
+from ovn_integrate.drawing.escaped import markup
 from ovn_integrate.drawing.model import Topology
 
 _STYLE = """
@@ -86,7 +85,8 @@ function mark(){
   }
   for(const one of svg.querySelectorAll('.node:not(.chassis)')){
     const said=one.querySelector('title').textContent.toLowerCase();
-    const ports=svg.querySelector(`.port:not(.dim)[data-switch="${one.dataset.switch}"]`);
+    const key=CSS.escape(one.dataset.switch);
+    const ports=svg.querySelector(`.port:not(.dim)[data-switch="${key}"]`);
     const inner=one.querySelector('.port:not(.dim)');
     one.classList.toggle('dim',!!words&&!said.includes(words)&&!ports&&!inner
       ||!!chosen&&one.dataset.switch!==chosen);
@@ -115,13 +115,13 @@ def draw(topology: Topology, title: str) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<title>{escape(title)}</title>
+<title>{markup(title)}</title>
 <link rel="icon" href="data:,">
 <style>{_STYLE}</style>
 </head>
 <body>
 <header>
-<h1>OVN topology</h1><span>{escape(title)}</span><div></div>
+<h1>OVN topology</h1><span>{markup(title)}</span><div></div>
 <output></output>
 <input type="search" placeholder="Name, address, MAC  ( / )" aria-label="Search">
 <button id="out" title="Smaller">&minus;</button><button id="in" title="Larger">+</button>

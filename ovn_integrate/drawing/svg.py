@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from ovn_integrate.drawing import layout
+from ovn_integrate.drawing.escaped import markup
 from ovn_integrate.drawing.layout import (
     Arc,
     Box,
@@ -18,6 +18,7 @@ from ovn_integrate.drawing.layout import (
 )
 from ovn_integrate.drawing.model import UNKNOWN, UP, Port, Switch, Topology, Tunnel
 from ovn_integrate.drawing.style import COLOURS, STYLE
+from ovn_integrate.errors import one_line
 
 _STATES = {
     "up": "tunnel, up",
@@ -57,8 +58,8 @@ def _parts(topology: Topology, placed: Layout) -> Iterator[str]:
 
 
 def _group(kind: str, title: str, parts: Sequence[str], **data: str) -> str:
-    marks = "".join(f' data-{key}="{escape(value)}"' for key, value in data.items())
-    return f'<g class="{kind}"{marks}><title>{escape(title)}</title>{"".join(parts)}</g>'
+    marks = "".join(f' data-{key}="{markup(value)}"' for key, value in data.items())
+    return f'<g class="{kind}"{marks}><title>{markup(title)}</title>{"".join(parts)}</g>'
 
 
 def _rect(kind: str, box: Box, radius: float) -> str:
@@ -68,9 +69,10 @@ def _rect(kind: str, box: Box, radius: float) -> str:
 
 def _text(kind: str, x: float, y: float, text: str, *, room: int = 0, anchor: str = "") -> str:
     """:param room: how many characters there is place for; the rest is in the title."""
+    text = one_line(text)
     shown = text if not room or len(text) <= room else text[: room - 1] + "…"
     aligned = f' text-anchor="{anchor}"' if anchor else ""
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{aligned}>{escape(shown)}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{aligned}>{markup(shown)}</text>'
 
 
 def _path(kind: str, line: str) -> str:

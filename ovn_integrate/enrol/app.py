@@ -6,14 +6,13 @@ join token, ``POST /v1/renew`` for a client certificate. Everything else is the 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from ovn_integrate import audit
+from ovn_integrate import audit, jsontext
 from ovn_integrate.enrol.fresh import Fresh
 from ovn_integrate.errors import Error, Invalid, NotConfigured, NotPermitted
 from ovn_integrate.host.secure import host_name
@@ -132,7 +131,7 @@ def _body(environ: Mapping[str, Any]) -> dict[str, Any]:
     if not length.isdigit() or int(length) > _LONGEST:
         raise Invalid("body", f"has more than {_LONGEST} bytes, or no length")
     try:
-        body = json.loads(environ["wsgi.input"].read(int(length)))
+        body = jsontext.parse(environ["wsgi.input"].read(int(length)))
     except ValueError:
         body = None
     if not isinstance(body, dict):
@@ -150,7 +149,7 @@ def _text(body: Mapping[str, Any], name: str) -> str:
 def _refusal(status: int, kind: str, said: str, start: Callable[..., Any]) -> Iterable[bytes]:
     # As the API's errors are, which clients of this server can read.
     body = {"NeutronError": {"type": kind, "message": said, "detail": ""}}
-    return _reply(status, "application/json", json.dumps(body).encode(), start)
+    return _reply(status, "application/json", jsontext.dumps(body).encode(), start)
 
 
 def _reply(status: int, kind: str, body: bytes, start: Callable[..., Any]) -> Iterable[bytes]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ovn_integrate import jsontext
 from ovn_integrate.errors import Invalid
 from ovn_integrate.ipam.watched import Exchange
 from ovn_integrate.linelog import LineLog
@@ -34,7 +34,7 @@ class AccessLog:
             ) from None
 
     def write(self, seen: Exchange) -> None:
-        line = json.dumps(_fields(seen)) + "\n"
+        line = jsontext.dumps(_fields(seen)) + "\n"
         with suppress(OSError):
             self._lines.write(line.encode())
 

@@ -7,7 +7,6 @@ noauth``.
 
 from __future__ import annotations
 
-import json
 import logging
 import select
 import socket
@@ -19,8 +18,8 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from ovn_integrate import audit, once
-from ovn_integrate.errors import DatabaseUnavailable, Error
+from ovn_integrate import audit, jsontext, once
+from ovn_integrate.errors import DatabaseUnavailable, Error, one_line
 from ovn_integrate.ipam import bodies, convert, documents, openapi, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
 from ovn_integrate.ipam.draft import Request
@@ -303,7 +302,8 @@ def _extension(alias: str) -> Response:
     found = documents.extension(alias)
     if found is None:
         # Neutron answers this one in plain text.
-        return Response(f"Extension with alias {alias} does not exist\n", 404)
+        said = f"Extension with alias {one_line(alias)} does not exist\n"
+        return Response(said, 404, content_type="text/plain; charset=UTF-8")
     return _answer(found)
 
 
@@ -339,7 +339,7 @@ def _bug(error: Exception) -> Response:
 def unauthorized(error: Error) -> tuple[str, bytes]:
     """The answer to nobody that is known: its type and its body."""
     said = {"type": type(error).__name__, "message": str(error), "detail": ""}
-    return "application/json", json.dumps({"NeutronError": said}).encode()
+    return "application/json", jsontext.dumps({"NeutronError": said}).encode()
 
 
 def _document(kind: str, message: str, status: int) -> Response:
@@ -348,7 +348,7 @@ def _document(kind: str, message: str, status: int) -> Response:
 
 
 def _answer(body: Any, status: int = 200) -> Response:
-    return _text(json.dumps(body), status)
+    return _text(jsontext.dumps(body), status)
 
 
 def _text(text: str, status: int) -> Response:
@@ -357,8 +357,8 @@ def _text(text: str, status: int) -> Response:
 
 def _list(resource: Resource, found: Iterable[Any], links: Any) -> Response:
     # One after the other, as the text of a body is a fifth of its size.
-    texts = ", ".join(json.dumps(body) for body in found)
-    more = "" if links is None else f', "{resource.plural}_links": {json.dumps(links)}'
+    texts = ", ".join(jsontext.dumps(body) for body in found)
+    more = "" if links is None else f', "{resource.plural}_links": {jsontext.dumps(links)}'
     return _text(f'{{"{resource.plural}": [{texts}]{more}}}', 200)
 
 

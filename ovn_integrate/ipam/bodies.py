@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ovn_integrate import jsontext
 from ovn_integrate.ipam import (
     convert,
     l3,
@@ -284,10 +284,10 @@ def decode(body: bytes) -> dict[str, Any]:
     :raises HTTPBadRequest: it is not JSON, or not an object.
     """
     try:
-        found = json.loads(body, parse_constant=_no_number) if body else {}
+        found = jsontext.parse(body) if body else {}
         if _UNSTORABLE.search(body):
             _refuse_unstorable(found)
-    except (ValueError, RecursionError):
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise HTTPBadRequest(reason="Body contains invalid data")
@@ -308,10 +308,6 @@ def _refuse_unstorable(value: Any) -> None:
     for key, one in value.items() if isinstance(value, dict) else ():
         _refuse_unstorable(key)
         _refuse_unstorable(one)
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(text)
 
 
 def creations(resource: Resource, body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:

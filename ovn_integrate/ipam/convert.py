@@ -7,12 +7,12 @@ Each function takes the attribute's name and its JSON value. Texts: the recorded
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
+from ovn_integrate import jsontext
 from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.faults import (
     AllowedAddressPairsMissingIP,
@@ -326,7 +326,7 @@ def profile(name: str, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise invalid(name, f"'{value}' is not a dictionary.")
-    if len(json.dumps(value)) > 4095:
+    if len(jsontext.dumps(value)) > 4095:
         raise invalid(name, "it exceeds maximum length of 4095.")
     return value
 

@@ -8,12 +8,12 @@ port refers to, as the ledgers are.
 from __future__ import annotations
 
 import ipaddress
-import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ovn_integrate import jsontext
 from ovn_integrate.ipam import rows
 from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.l3 import GATEWAY, ExternalGateway, FixedIp, FloatingIp, Router, is_routers
@@ -55,7 +55,7 @@ def row_id(id: str, what: str) -> uuid.UUID:
 def router_columns(router: Router) -> Columns:
     """The columns of a router's Logical_Router."""
     gateway = router.gateway
-    own = {"external_gateway": json.dumps(_gateway_record(gateway))} if gateway else {}
+    own = {"external_gateway": jsontext.dumps(_gateway_record(gateway))} if gateway else {}
     return {
         "name": _NAME + router.id,
         "enabled": router.admin_state_up,
@@ -81,7 +81,7 @@ def router_of(row: Any) -> Router | None:
         name=keys["neutron:router_name"],
         project_id=keys.get(OURS + "project_id", DEFAULT_PROJECT),
         admin_state_up=row.enabled != [False],
-        gateway=_gateway_of(json.loads(gateway)) if gateway else None,
+        gateway=_gateway_of(jsontext.stored(gateway)) if gateway else None,
         revision_number=int(keys.get("neutron:revision_number") or 1),
         **rows.own_values(keys),
     )

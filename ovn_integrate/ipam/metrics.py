@@ -21,7 +21,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from ovn_integrate.errors import DatabaseUnavailable
+from ovn_integrate.errors import DatabaseUnavailable, one_line
 from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.store import Store
 from ovn_integrate.ipam.watched import OTHER, Exchange
@@ -147,5 +147,5 @@ class _State(Collector):
 def _gauge(name: str, text: str, found: list[Fill], value: Callable[[Fill], int]) -> Metric:
     gauge = GaugeMetricFamily(f"ovn_ipam_addresses_{name}", text, labels=_SUBNET)
     for fill in found:
-        gauge.add_metric(fill.labels, value(fill))
+        gauge.add_metric([one_line(one) for one in fill.labels], value(fill))
     return gauge

@@ -5,12 +5,12 @@ The shapes follow the recorded answers of Neutron 29 key by key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+from ovn_integrate import jsontext
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
 from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.portforwarding_model import PortForwarding
@@ -234,7 +234,7 @@ class Port(Standard):
 
     def _profile(self) -> dict[str, Any]:
         """What was given, with the tag that OVN chose where the choice was left to it."""
-        given: dict[str, Any] = json.loads(self.profile)
+        given = jsontext.stored_object(self.profile)
         if self.tag and "parent_name" in given and not given.get("tag"):
             given["tag"] = self.tag
         return given

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from ovn_integrate import jsontext
 from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.ipam.store import Store
 from ovn_integrate.ipam.watched import Wsgi
@@ -49,4 +49,4 @@ def health(store: Store) -> tuple[int, str, bytes]:
 
 
 def _json(status: int, body: Mapping[str, str]) -> tuple[int, str, bytes]:
-    return status, "application/json", json.dumps(body).encode() + b"\n"
+    return status, "application/json", jsontext.dumps(body).encode() + b"\n"

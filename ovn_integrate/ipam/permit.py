@@ -23,11 +23,11 @@ What that leaves open between chassis is told in SECURITY.md.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ovn_integrate import jsontext
 from ovn_integrate.ipam.l3 import FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
@@ -128,7 +128,7 @@ def _of_another(port: Port, other: str, act: Act, look: Look) -> str | None:
 def _other(port: Port, name: str) -> str:
     """Who else than a chassis has a port: whom it is bound to, or the VM that its profile names.
     Empty for nobody."""
-    both = (port.host_id, _named_host(json.loads(port.profile)))
+    both = (port.host_id, _named_host(jsontext.stored_object(port.profile)))
     return next((one for one in both if one not in ("", name)), "")
 
 

@@ -6,11 +6,11 @@ default group, whose members only reach each other: here a network is open until
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ovn_integrate import jsontext
 from ovn_integrate.ipam import allocate, portforwarding_ends, security_groups
 from ovn_integrate.ipam.allocate import Address, address_of
 from ovn_integrate.ipam.draft import Draft
@@ -227,8 +227,9 @@ def _plain(draft: Draft, fields: dict[str, Any], mac: str, old: Port | None) -> 
     if "binding:profile" in fields:
         profile = fields.pop("binding:profile") or {}
         _check_profile(draft, profile)
-        fields["profile"] = json.dumps(profile, sort_keys=True)
-        if old is None or json.loads(old.profile).get("parent_name") != profile.get("parent_name"):
+        fields["profile"] = jsontext.dumps(profile, sort_keys=True)
+        before = jsontext.stored_object(old.profile) if old is not None else {}
+        if old is None or before.get("parent_name") != profile.get("parent_name"):
             fields["tag"] = None  # OVN's choice was below another parent
     if "allowed_address_pairs" in fields:
         fields["pairs"] = tuple(

@@ -9,13 +9,13 @@ and only where it differs from its default.
 from __future__ import annotations
 
 import ipaddress
-import json
 import sys
 import uuid
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from ovn_integrate import jsontext
 from ovn_integrate.ipam import dhcp
 from ovn_integrate.ipam.allocate import Address, Span, default_pools
 from ovn_integrate.ipam.dhcp import filled
@@ -208,7 +208,7 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
     :param subnets: those of the port's network.
     """
     known = tuple(subnets)
-    profile = json.loads(port.profile)
+    profile = jsontext.stored_object(port.profile)
     own = " ".join([port.mac_address, *map(str, port.addresses)])
     return {
         "name": port.id,
@@ -332,7 +332,7 @@ def _pools_of(text: str) -> Iterable[Span]:
 def own_keys(thing: Standard, further: Mapping[str, str]) -> dict[str, str]:
     keys = {
         "description": thing.description,
-        "tags": json.dumps(list(thing.tags)) if thing.tags else "",
+        "tags": jsontext.dumps(list(thing.tags)) if thing.tags else "",
         "created_at": thing.created_at,
         "updated_at": thing.updated_at,
         **further,
@@ -344,7 +344,7 @@ def own_values(keys: Mapping[str, str]) -> dict[str, Any]:
     tags = keys.get(OURS + "tags")
     return {
         "description": keys.get(OURS + "description", ""),
-        "tags": tuple(json.loads(tags)) if tags else (),
+        "tags": jsontext.stored_texts(tags) if tags else (),
         "created_at": keys.get(OURS + "created_at", ""),
         "updated_at": keys.get(OURS + "updated_at", ""),
     }

@@ -6,13 +6,13 @@ A token is 32 random bytes, so that its plain hash tells nothing of it.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ovn_integrate import jsontext
 from ovn_integrate.errors import Conflict, Invalid, NotPermitted
 from ovn_integrate.ipam.permit import OPERATOR, READER, Identity
 from ovn_integrate.pki import files
@@ -111,7 +111,7 @@ def load(path: Path) -> list[Entry]:
     try:
         if path.stat().st_mode & 0o077:
             raise NotPermitted(str(path), "may be read by others", f"chmod 600 {path}")
-        found = json.loads(path.read_bytes())
+        found = jsontext.parse(path.read_bytes())
         entries = [Entry(**one) for one in found["tokens"]]
     except FileNotFoundError:
         return []
@@ -130,7 +130,7 @@ def _fits(entry: Entry) -> bool:
 
 
 def _write(path: Path, entries: list[Entry]) -> None:
-    content = json.dumps({"tokens": [asdict(one) for one in entries]}, indent=1) + "\n"
+    content = jsontext.dumps({"tokens": [asdict(one) for one in entries]}, indent=1) + "\n"
     files.write(path, content.encode())
 
 

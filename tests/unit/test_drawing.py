@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import re
 import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
 
 import pytest
 
 from ovn_integrate.drawing import dot, layout, page, svg, text
 from ovn_integrate.drawing.layout import Box
 from ovn_integrate.drawing.model import Chassis, Port, Switch, Topology, Tunnel
+from tests.unit.hostile import NAMES, unsafe
 
 
 def made(chassis: int, switches: int, ports: int) -> Topology:
@@ -168,3 +171,67 @@ def test_the_tree() -> None:
         "└─ spare      bound nowhere",
         "router out, 0 ports, linked to foo",
     ]
+
+
+def named(name: str, number: int) -> Topology:
+    """All that others choose is the name, with a number where it has to differ."""
+    hosts = [
+        Chassis(f"{name}{one}", name, ((name, name), (name, f"{name}2"), ("c", "d")), one == 0)
+        for one in range(number)
+    ]
+    return Topology(
+        chassis=hosts,
+        switches=[Switch(f"{name}a", name), Switch(f"{name}b", name, router=True)],
+        tunnels=[
+            Tunnel((one.name, other.name), name, name)
+            for one, other in itertools.combinations(hosts, 2)
+        ],
+        ports=[
+            Port(f"{name}{one}", name, f"{name}a", kind, host, name, (name, name))
+            for one, (kind, host) in enumerate(
+                itertools.product(("", name), ("", *(one.name for one in hosts)))
+            )
+        ],
+        links=[(f"{name}a", f"{name}b")],
+    )
+
+
+class _Page(HTMLParser):
+    """Reads a page, and keeps what could do something in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripts = 0
+        self.handlers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+@pytest.mark.parametrize("number", [2, 7])
+def test_no_name_does_anything_in_a_picture(name: str, number: int) -> None:
+    topology = named(name, number)
+    drawn = svg.draw(topology)
+    shown = page.draw(topology, name)
+    for text_of in (drawn, shown, dot.draw(topology)):
+        assert not unsafe(text_of)
+    # As bytes too: what cannot be encoded is no file.
+    root = ElementTree.fromstring(drawn.encode())
+    tags = {one.tag.rpartition("}")[2] for one in root.iter()}
+    assert tags <= {"svg", "title", "style", "rect", "g", "text", "path", "circle"}
+    read = _Page()
+    read.feed(shown)
+    assert read.scripts == 1
+    assert not read.handlers
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_no_name_ends_a_text_for_graphviz(name: str) -> None:
+    drawn = dot.draw(named(name, 2))
+    outside = re.sub(r'"(?:[^"\\]|\\.)*"', "", drawn)
+    assert '"' not in outside
+    assert set(re.findall(r"\w+", outside)) <= set(
+        re.findall(r"\w+", re.sub(r'"[^"]*"', "", dot.draw(named("a", 2))))
+    )
