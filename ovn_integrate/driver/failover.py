@@ -11,6 +11,7 @@ import http.client
 import select
 import ssl
 import time
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,8 +44,10 @@ class Order:
         self._failed: dict[str, float] = {}
         self.honours: dict[str, bool] = {}
         """Whether a server does what it is sent twice only once, as far as known."""
-        self.foretells: bool | None = None
-        """Whether the servers make ids that are known before; None if that is not known yet."""
+        self.asked = False
+        """Whether the servers were asked how they make ids."""
+        self.keys: uuid.UUID | None = None
+        """The namespace of this client's keys; None where ids are not known beforehand."""
 
     def now(self) -> list[str]:
         since = time.monotonic() - _AVOIDED

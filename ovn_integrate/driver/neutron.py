@@ -144,9 +144,12 @@ class Client:
         path = f"/v2.0/{collection}"
         # Of one key our own server makes one thing, however often it is sent; Neutron ignores it.
         only = str(uuid.uuid4())
-        more = {"headers": {once.HEADER: only}, "foretold": self._foretold(path, only)}
+        foretold = self._foretold(path, only)
+        more = {"headers": {once.HEADER: only}, "foretold": foretold}
         answer = self._call("POST", path, subject, json={key: attributes}, **more)
         made: Resource = answer[key]
+        if foretold not in (None, made.get("id")):
+            self._order.asked = False  # a server of another version has come
         return made
 
     def update(self, collection: str, id: str, **attributes: Any) -> Resource:
@@ -288,9 +291,20 @@ class Client:
         """The id that a creation is going to give to what it makes, if somebody wants to know."""
         if self._meanwhile is None or path != _PORTS:
             return None
-        if self._order.foretells is None:
-            self._order.foretells = self.has_extension(once.FORETOLD)
-        return once.made(once.request(path, key), "Port") if self._order.foretells else None
+        if not self._order.asked:
+            self._order.keys = self._namespace()
+            self._order.asked = True
+        keys = self._order.keys
+        return None if keys is None else once.made(once.request(path, key, keys), "Port")
+
+    def _namespace(self) -> uuid.UUID | None:
+        """Of this client's keys; None where a server makes ids of something else."""
+        for alias in (once.OWN, once.FORETOLD):
+            with suppress(NotFound, ValueError):
+                path = _path("extensions", alias)
+                extension = self._call("GET", path, f"extension {alias}")["extension"]
+                return uuid.UUID(extension.get("namespace", str(once.EVERYBODY)))
+        return None
 
     def _bases(self) -> Sequence[str]:
         known = None if self._access is None else self._access.endpoint()

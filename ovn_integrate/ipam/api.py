@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -265,7 +266,13 @@ def _request() -> Request | None:
     if key is None:
         return None
     hung_up = partial(_hung_up, request.environ.get("gunicorn.socket"))
-    return Request(once.request(request.path, key), hung_up)
+    return Request(once.request(request.path, key, _keys()), hung_up)
+
+
+def _keys() -> uuid.UUID:
+    """The namespace of the keys of who asks."""
+    who = request.environ.get(IDENTITY)
+    return once.EVERYBODY if who is None else once.namespace(who.role, who.name)
 
 
 def _hung_up(connection: socket.socket | None) -> bool:
@@ -284,7 +291,9 @@ def _add_documents(app: Flask) -> None:
         "/v2.0/", "resources", lambda: _answer(documents.resources(_base())), strict_slashes=True
     )
     app.add_url_rule("/v2.0", "unslashed", _unslashed, strict_slashes=True)
-    app.add_url_rule("/v2.0/extensions", "extensions", lambda: _answer(documents.extensions()))
+    app.add_url_rule(
+        "/v2.0/extensions", "extensions", lambda: _answer(documents.extensions(_keys()))
+    )
     app.add_url_rule("/v2.0/extensions/<alias>", "extension", _extension)
     app.add_url_rule("/openapi.json", "openapi", lambda: _answer(_openapi(app)))
 
@@ -298,8 +307,12 @@ def _unslashed() -> Response:
     raise HTTPNotFound
 
 
+def _extensions() -> Response:
+    return _answer(documents.extensions(_keys()))
+
+
 def _extension(alias: str) -> Response:
-    found = documents.extension(alias)
+    found = documents.extension(alias, _keys())
     if found is None:
         # Neutron answers this one in plain text.
         said = f"Extension with alias {one_line(alias)} does not exist\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from ovn_integrate import once
@@ -37,6 +38,10 @@ _EXTENSIONS = {
     once.FORETOLD: (
         "Idempotency-Key: ids",
         "The first Port of a creation has the UUIDv5 of 'Port 0' in that of 'PATH KEY' in OID",
+    ),
+    once.OWN: (
+        "Idempotency-Key: clients",
+        "As idempotency-key-id, in the namespace that stands here instead of OID",
     ),
     "ip-substring-filtering": ("IP address substring filtering", "fixed_ips=ip_address_substr"),
     "nested-port-tag": ("Nested Port Tag", "OVN chooses the tag of a port below a parent for 0"),
@@ -88,18 +93,29 @@ def resources(base: str) -> dict[str, Any]:
     }
 
 
-def extensions() -> dict[str, Any]:
-    return {"extensions": [_extension(alias) for alias in _EXTENSIONS]}
+def extensions(keys: uuid.UUID) -> dict[str, Any]:
+    """:param keys: the namespace of the client's keys."""
+    return {"extensions": [_extension(alias, keys) for alias in _EXTENSIONS if _has(alias, keys)]}
 
 
-def extension(alias: str) -> dict[str, Any] | None:
-    """The document of one extension; None when this server does not have it."""
-    return {"extension": _extension(alias)} if alias in _EXTENSIONS else None
+def extension(alias: str, keys: uuid.UUID) -> dict[str, Any] | None:
+    """The document of one extension; None when this server does not have it.
+
+    :param keys: the namespace of the client's keys.
+    """
+    return {"extension": _extension(alias, keys)} if _has(alias, keys) else None
 
 
-def _extension(alias: str) -> dict[str, Any]:
+def _has(alias: str, keys: uuid.UUID) -> bool:
+    # Drivers of before know the namespace of everybody alone.
+    return alias in _EXTENSIONS and (alias != once.FORETOLD or keys == once.EVERYBODY)
+
+
+def _extension(alias: str, keys: uuid.UUID) -> dict[str, Any]:
     name, description = _EXTENSIONS[alias]
+    more = {"namespace": str(keys)} if alias == once.OWN else {}
     return {
+        **more,
         "alias": alias,
         "name": name,
         "description": description,

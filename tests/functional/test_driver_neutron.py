@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from ovn_integrate import once
 from ovn_integrate.driver.neutron import Client
 from ovn_integrate.errors import (
     Conflict,
@@ -205,7 +207,7 @@ def test_what_is_not_there_need_not_be_deleted(server: Callable[..., Server]) ->
 
 def test_something_is_done_while_the_server_works(server: Callable[..., Server]) -> None:
     missing, port = (404, neutron_error("HTTPNotFound")), {"port": {"id": "p"}}
-    made = server((200, {"ports": []}), missing, (201, port), (200, port), (201, port))
+    made = server((200, {"ports": []}), missing, missing, (201, port), (200, port), (201, port))
     times: list[str | None] = []
     client = Client([made.url]).meanwhile(times.append)
     client.query("ports")
@@ -214,7 +216,7 @@ def test_something_is_done_while_the_server_works(server: Callable[..., Server])
     client.update("ports", "p", name="x")
     client.within(9).create("ports")
     assert times == [None, None, None]  # what the server makes is not known before
-    assert [method for method, _ in made.requests] == ["GET", "GET", "POST", "PUT", "POST"]
+    assert [method for method, _ in made.requests] == ["GET", "GET", "GET", "POST", "PUT", "POST"]
 
 
 def test_what_a_server_is_going_to_make_is_told(server: Callable[..., Server]) -> None:
@@ -231,3 +233,37 @@ def test_what_was_meant_for_the_servers_time_is_not_done_without_it(closed: str)
     with pytest.raises(ServiceFailed):
         Client([closed]).meanwhile(times.append).create("ports", name="x")
     assert times == []
+
+
+_OF_OTHERS = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.mark.parametrize(
+    ("answers", "keys"),
+    [
+        pytest.param([{"namespace": _OF_OTHERS}], uuid.UUID(_OF_OTHERS), id="of each client"),
+        pytest.param([None, {}], once.EVERYBODY, id="of an older server"),
+        pytest.param([None, None], None, id="of a Neutron"),
+        pytest.param([{"namespace": "x"}, None], None, id="of nonsense"),
+    ],
+)
+def test_an_id_is_foretold_as_the_server_makes_it(
+    server: Callable[..., Server], answers: list[Any], keys: uuid.UUID | None
+) -> None:
+    said = [(404, b"") if one is None else (200, {"extension": one}) for one in answers]
+    asked = server(*said, (201, {"port": {"id": "p"}}), *said, (201, {"port": {"id": "p"}}))
+    foretold: list[str | None] = []
+    client = Client([asked.url]).meanwhile(foretold.append)
+    for _ in range(2 if keys is not None else 1):
+        client.create("ports", name="db")
+    assert (foretold[-1] is None) == (keys is None)
+    # Where it became another one the server is another version now, and is asked again.
+    assert len(asked.requests) == (len(said) + 1) * (2 if keys is not None else 1)
+
+
+def test_everybodys_keys_are_those_of_before() -> None:
+    """Drivers and servers of the versions before agree with these on each id."""
+    request = once.request("/v2.0/ports", "3c7f8d4e-0000-4000-8000-000000000001")
+    assert once.made(request, "Port") == "bf643d53-b9a4-5228-bcb5-439286f270a8"
+    named = once.namespace("chassis", "chassis-1")
+    assert str(named) == "67e975b1-e720-584b-b2c6-4899f45922b2"

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from ovn_integrate import once
 from ovn_integrate.driver import neutron
 from ovn_integrate.errors import NotPermitted
 from ovn_integrate.host.credentials import Credentials
@@ -292,3 +294,61 @@ def test_a_client_whose_certificate_was_replaced_goes_on(bed: Bed) -> None:
     bed.authority.issue("chassis-5", serial=6)
     made = client.create("networks", name="again")
     assert client.delete("networks", made["id"])
+
+
+def test_a_key_names_a_creation_of_one_client(bed: Bed) -> None:
+    """Who has, or guesses, the key of another makes a thing of his own, and is given nothing."""
+    token = bed.cli("ipam", "token", "create", "keys", "--token-file", str(bed.tokens))
+    clients = {
+        "chassis-1": bed.somebody("chassis-1", serial=31),
+        "chassis-2": bed.somebody("chassis-2", serial=32),
+        "of the same name": bed.somebody("chassis-1", "operator", serial=33),
+        "token": bed.nobody(token),
+        "central": bed.somebody("chassis-1", "central", serial=34),
+    }
+    key = {once.HEADER: str(uuid.uuid4())}
+    network = clients["token"].made("network", name="keys")["id"]
+    body = {"port": {"network_id": network, "name": "mine"}}
+    made = {}
+    for name, client in clients.items():
+        alias = f"/v2.0/extensions/{once.OWN}"
+        said = client.ask("GET", alias)[1]["extension"]["namespace"]
+        status, answer = client.ask("POST", "/v2.0/ports", body, **key)
+        assert status == 201
+        made[name] = answer["port"]["id"]
+        request = once.request("/v2.0/ports", key[once.HEADER], uuid.UUID(said))
+        assert made[name] == once.made(request, "Port")
+        # One that knows nothing of clients is not told what would not hold.
+        assert client.ask("GET", f"/v2.0/extensions/{once.FORETOLD}")[0] == 404
+        listed = client.ask("GET", "/v2.0/extensions")[1]["extensions"]
+        assert once.FORETOLD not in {one["alias"] for one in listed}
+    assert len(set(made.values())) == len(clients)
+    for name, client in clients.items():
+        assert client.ask("POST", "/v2.0/ports", body, **key)[1]["port"]["id"] == made[name]
+    ports = clients["token"].ask("GET", f"/v2.0/ports?network_id={network}")[1]["ports"]
+    assert {one["id"] for one in ports} == set(made.values())
+    # By any way that a client makes something.
+    for collection, kind, attributes in (
+        ("networks", "network", {"name": "k"}),
+        ("subnets", "subnet", {"network_id": network, "cidr": "10.9.0.0/24", "ip_version": 4}),
+        ("routers", "router", {"name": "docker-k"}),
+        ("security-groups", "security_group", {"name": "k"}),
+    ):
+        answers = [
+            clients[name].ask("POST", f"/v2.0/{collection}", {kind: attributes}, **key)
+            for name in ("central", "chassis-1")
+        ]
+        ids = {said[kind]["id"] for status, said in answers if status == 201}
+        assert len(ids) == sum(status == 201 for status, _ in answers)
+
+
+def test_a_driver_foretells_by_what_the_server_knows_it(bed: Bed) -> None:
+    """The id of its port is known while the server still makes it, whoever it is to the server."""
+    own = bed.authority.issue("chassis-7", "chassis", 35)
+    files = Credentials(str(own.private_key), str(own.certificate), str(bed.server.ca))
+    foretold: list[str | None] = []
+    client = neutron.Client(["https://127.0.0.1:9696"], credentials=files)
+    network = client.create("networks", name="foretold")["id"]
+    told = client.meanwhile(foretold.append)
+    made = [told.create("ports", network_id=network)["id"] for _ in range(2)]
+    assert [one for one in foretold if one] == made
