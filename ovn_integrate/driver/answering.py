@@ -10,8 +10,10 @@ idle connection.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Interface
 from typing import Any
 
@@ -32,6 +34,7 @@ _AT_ONCE = 4
 _LOOK = 1.0  # seconds
 _BINDING = "Port_Binding"
 _TABLES = {_BINDING: ["logical_port", "mac", "options", "external_ids"]}
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
 _OWNER = "neutron:device_owner"
 _OURS = [["external_ids", "includes", ["map", [[_OWNER, TESTED]]]]]
 
@@ -95,7 +98,7 @@ class Answering:
             finally:
                 self._settle({})
 
-    def _settle(self, wanted: dict[str, Place]) -> None:
+    def _settle(self, wanted: dict[str, Place | None]) -> None:
         self._done &= set(wanted)
         for id in [*self._answers]:
             if id not in wanted or self._answers[id].over:
@@ -105,8 +108,12 @@ class Answering:
             if id not in self._answers and id not in self._done:
                 self._begin(id, place)
 
-    def _begin(self, id: str, place: Place) -> None:
+    def _begin(self, id: str, place: Place | None) -> None:
         if len(self._answers) >= _AT_ONCE:
+            return
+        if place is None:
+            self._done.add(id)
+            log.warning("the test %s is not answered: its port has no IPv4 address or no MAC", id)
             return
         try:
             self._answers[id] = _Answer(self._links, id, place)
@@ -124,12 +131,21 @@ class Answering:
             log.warning("what the test %s had here may be left behind: %s", id, error)
 
 
-def _wanted(rows: list[Row], chassis: str) -> Iterator[tuple[str, Place]]:
-    """The ports that this chassis shall have, by the id of the test."""
+def _wanted(rows: list[Row], chassis: str) -> Iterator[tuple[str, Place | None]]:
+    """The ports that this chassis shall have, by the id of the test; None for one that it cannot
+    have."""
     for row in rows:
         ids: dict[str, Any] = row.external_ids
-        id, cidrs = ids.get("neutron:device_id", ""), ids.get("neutron:cidrs", "").split()
-        here = row.options.get("requested-chassis") == chassis
-        if here and is_id(id) and cidrs and row.mac:
-            # A test's subnet is one of IPv4 alone.
-            yield id, Place(row.logical_port, row.mac[0].split()[0], IPv4Interface(cidrs[0]))
+        id = ids.get("neutron:device_id", "")
+        if row.options.get("requested-chassis") == chassis and is_id(id) and row.mac:
+            yield id, _place(row.logical_port, row.mac[0], ids.get("neutron:cidrs", ""))
+
+
+def _place(port: str, addresses: str, cidrs: str) -> Place | None:
+    """Where a port is, by what others wrote; None for one that is none of a test's."""
+    mac = addresses.partition(" ")[0]
+    for cidr in cidrs.split():
+        # A test's subnet is one of IPv4 alone.
+        with suppress(ValueError):
+            return Place(port, mac, IPv4Interface(cidr)) if _MAC.fullmatch(mac) else None
+    return None
