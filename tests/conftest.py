@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests import neutron
 from tests.neutron.installed import installed
+
+# How long an example takes is the machine's business. No examples are kept: a run leaves nothing.
+settings.register_profile("project", deadline=None, database=None)
+settings.load_profile("project")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
