@@ -30,7 +30,8 @@ pytestmark = [pytest.mark.needs("debootstrap"), pytest.mark.timeout(1800)]
 @pytest.fixture(scope="module")
 def base() -> Path:
     """All of the image but the program, which is what changes from one run to the next."""
-    parts = [path.read_text() for path in (SCRIPT, suite.CHECKOUT / "setup.cfg")]
+    locks = sorted((suite.CHECKOUT / "scripts" / "lock").glob("*.txt"))
+    parts = [path.read_text() for path in (SCRIPT, *locks)]
     digest = hashlib.sha256("\n".join([suite.own_name(), *parts]).encode()).hexdigest()
 
     def make(made: Path) -> None:
