@@ -48,6 +48,16 @@ def _install_openstack(folder: Path, source: Path) -> None:
     shutil.copy(source / "session.py", folder)
 
 
+def cyclonedx() -> Path:
+    """A Python with CycloneDX's own library, which has the schema of a bill of materials."""
+    return _environment("cyclonedx", _DATA / "cyclonedx", _install_cyclonedx) / "bin" / "python"
+
+
+def _install_cyclonedx(folder: Path, source: Path) -> None:
+    pip = (str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, "--no-deps", "-r", str(source / "requirements.txt"))
+
+
 def _environment(name: str, source: Path, install: Callable[[Path, Path], None]) -> Path:
     """A virtual environment, made again when its source or the Python differs."""
     digest = hashlib.sha256(sys.version.encode())

@@ -22,6 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
+SBOM = CHECKOUT / "scripts" / "lock" / "sbom.py"
 PACKAGES = "opt/ovn-integrate"
 PKI = Path("/etc/ovn-integrate/pki")  # as in config.json and in ovn_integrate/paths.py
 
@@ -54,6 +55,7 @@ def main(target: Path) -> None:
     (root / "var" / "run").symlink_to("../run")
     copy_python(root)
     copy_packages(root / PACKAGES)
+    write_bill(root / PACKAGES)
     for program in PROGRAMS:
         copy_program(root, program)
     copy_libraries(root)
@@ -98,6 +100,14 @@ def copy_packages(target: Path) -> None:
                 copied = target / file
                 copied.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(str(file.locate()), copied)
+
+
+def write_bill(packages: Path) -> None:
+    """What of Python is in the plugin, as sbom.cdx.json beside it."""
+    version = metadata.version("ovn-integrate")
+    words = [sys.executable, str(SBOM), "--version", version, str(packages)]
+    done = subprocess.run(words, capture_output=True, check=True)
+    (packages / "sbom.cdx.json").write_bytes(done.stdout)
 
 
 def requirements() -> list[str]:
