@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import ovn_integrate
 
 PACKAGE = Path(ovn_integrate.__file__).parent
-FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+LONGEST = 400  # lines of a module
 
 # A module may import from lower levels, and from its own part of the package.
 LEVELS = {
@@ -78,115 +78,163 @@ EDGES = {
 }
 
 
-def _imports(path: Path) -> list[str]:
+@dataclass(frozen=True)
+class Module:
+    """A module of the package, read once.
+
+    :ivar path: below the package.
+    :ivar part: the part of the package that it is or lies in.
+    :ivar imports: what it imports when it runs.
+    :ivar nodes: its whole tree, in one list.
+    """
+
+    path: Path
+    part: str
+    lines: int
+    imports: list[str]
+    nodes: list[ast.AST]
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """All modules of the package."""
+    return tuple(_read(path) for path in sorted(PACKAGE.rglob("*.py")))
+
+
+def _read(file: Path) -> Module:
+    path, text = file.relative_to(PACKAGE), file.read_text()
+    tree = ast.parse(text)
+    nodes = list(ast.walk(tree))
+    own = path.parts[0].removesuffix(".py")
+    return Module(path, own, len(text.splitlines()), _imports(path, tree), nodes)
+
+
+def _imports(path: Path, tree: ast.Module) -> list[str]:
     """What a module imports when it runs: types that only a checker reads are free."""
-    tree = ast.parse((PACKAGE / path).read_text())
-    for node in ast.walk(tree):
+    names, waiting = [], list[ast.AST]([tree])
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
-    names = []
-    for node in ast.walk(tree):
+            waiting += node.orelse
+            continue
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
+            source = "." * node.level + (f"{node.module}." if node.module else "")
+            names += [f"{source}{alias.name}" for alias in node.names]
+        waiting += ast.iter_child_nodes(node)
     return names
 
 
-def _part(name: str) -> str:
-    return name.split(".")[1] if "." in name else ""
+def test_the_package_is_read() -> None:
+    """The other tests would pass on no modules."""
+    assert {module.part for module in modules()} - {"__init__"} <= set(LEVELS)
+    assert len(modules()) > len(LEVELS)
 
 
-def _own(path: Path) -> str:
-    return path.parts[0].removesuffix(".py")
+def test_imports_go_down() -> None:
+    offences = []
+    for module in modules():
+        for name in module.imports:
+            if name.startswith("."):
+                offences.append(f"{module.path}: relative import of {name}")
+            if not name.startswith("ovn_integrate.") or module.part == "__init__":
+                continue
+            part = name.split(".")[1]
+            if part not in ("__version__", module.part) and not _below(part, module.part):
+                offences.append(f"{module.path} imports {name}, which does not lie below it")
+    assert not offences, "\n".join(offences)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_imports_go_down(path: Path) -> None:
-    own = _own(path)
-    if own == "__init__":
-        return
-    for name in _imports(path):
-        if not name.startswith("ovn_integrate."):
-            continue
-        part = _part(name)
-        if part in ("__version__", own):
-            continue
-        below = LEVELS[part] < LEVELS[own] or LEVELS[own] == LEVELS[part] == 2
-        assert below, f"{path} imports {name}, which does not lie below it"
+def _below(part: str, own: str) -> bool:
+    return LEVELS[part] < LEVELS[own] or LEVELS[own] == LEVELS[part] == 2
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_each_library_has_one_importer(path: Path) -> None:
-    for name in _imports(path):
-        library = name.split(".")[0]
-        if library in IMPORTERS:
-            allowed = IMPORTERS[library]
-            assert {str(path), path.parts[0]} & allowed, f"{path} imports {name}"
+def test_each_library_has_one_importer() -> None:
+    offences = []
+    for module in modules():
+        for name in module.imports:
+            allowed = IMPORTERS.get(name.split(".")[0])
+            if allowed is not None and not {str(module.path), module.path.parts[0]} & allowed:
+                offences.append(f"{module.path} imports {name}")
+    assert not offences, "\n".join(offences)
 
 
 def test_the_driver_never_opens_northbound() -> None:
-    for path in FILES:
-        if path.parts[0] == "driver":
-            assert "ovn_integrate.ovsdb.NB" not in _imports(path)
+    openers = [
+        str(module.path)
+        for module in modules()
+        if module.part == "driver" and "ovn_integrate.ovsdb.NB" in module.imports
+    ]
+    assert not openers, "\n".join(openers)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_only_the_command_line_prints_and_exits(path: Path) -> None:
-    if path.parts[0] == "cli":
-        return
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            assert called not in ("print", "sys.exit", "exit", "os._exit", "click.echo"), path
+def test_only_the_command_line_prints_and_exits() -> None:
+    offences = [
+        f"{module.path}:{node.lineno}: {ast.unparse(node.func)}"
+        for module in modules()
+        if module.part != "cli"
+        for node in module.nodes
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("print", "sys.exit", "exit", "os._exit", "click.echo")
+    ]
+    assert not offences, "\n".join(offences)
 
 
 # What others wrote reaches people and programs by way of these alone, where it is made safe.
 PRINTERS = {"cli/output.py", "cli/progress.py"}
-_PRINTING = {
-    "echo",
-    "secho",
-    "echo_via_pager",
-    "style",
-    "clear",
-    "prompt",
-    "confirm",
-    "progressbar",
-}
+_PRINTING = frozenset(
+    (
+        *("echo", "secho", "echo_via_pager", "style", "clear"),
+        *("prompt", "confirm", "progressbar"),
+    )
+)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_one_module_prints(path: Path) -> None:
-    if str(path) in PRINTERS:
-        return
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
-        text = ast.unparse(node) if isinstance(node, (ast.Attribute, ast.Name)) else ""
-        library, _, name = text.rpartition(".")
-        assert text != "print", f"{path}:{node.lineno}"
-        assert not (library == "click" and name in _PRINTING), f"{path}:{node.lineno}"
-        assert not (library in ("sys.stdout", "sys.stderr") and name.startswith("write")), path
-    assert not {"click.echo", "click.secho", "click.style"} & set(_imports(path))
-
-
-@pytest.mark.parametrize("path", [one for one in FILES if one.parts[0] in ("cli", "ipam")], ids=str)
-def test_json_is_read_and_written_in_one_way(path: Path) -> None:
-    assert not [name for name in _imports(path) if name.split(".")[0] == "json"]
-    assert "jsonify" not in (PACKAGE / path).read_text()
-    assert ".get_json(" not in (PACKAGE / path).read_text()
-
-
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_everything_is_caught_at_the_edges_only(path: Path) -> None:
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
-        if not isinstance(node, ast.ExceptHandler):
+def test_one_module_prints() -> None:
+    offences = []
+    for module in modules():
+        if str(module.path) in PRINTERS:
             continue
-        reraises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-        broad = node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
-        if broad and not reraises:
-            assert str(path) in EDGES, f"{path}:{node.lineno}"
+        for node in module.nodes:
+            text = ast.unparse(node) if isinstance(node, (ast.Attribute, ast.Name)) else ""
+            library, _, name = text.rpartition(".")
+            writes = library in ("sys.stdout", "sys.stderr") and name.startswith("write")
+            if text == "print" or (library == "click" and name in _PRINTING) or writes:
+                offences.append(f"{module.path}:{getattr(node, 'lineno', 0)}: {text}")
+        if {"click.echo", "click.secho", "click.style"} & set(module.imports):
+            offences.append(str(module.path))
+    assert not offences, "\n".join(offences)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_modules_stay_small(path: Path) -> None:
-    assert len((PACKAGE / path).read_text().splitlines()) <= 400
+def test_json_is_read_and_written_in_one_way() -> None:
+    offences = [
+        str(module.path)
+        for module in modules()
+        if module.part in ("cli", "ipam")
+        and (
+            any(name.split(".")[0] == "json" for name in module.imports)
+            or any(
+                word in (PACKAGE / module.path).read_text() for word in ("jsonify", ".get_json(")
+            )
+        )
+    ]
+    assert not offences, "\n".join(offences)
+
+
+def test_everything_is_caught_at_the_edges_only() -> None:
+    offences = []
+    for module in modules():
+        for node in module.nodes:
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            reraises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+            broad = node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
+            if broad and not reraises and str(module.path) not in EDGES:
+                offences.append(f"{module.path}:{node.lineno}")
+    assert not offences, "\n".join(offences)
+
+
+def test_modules_stay_small() -> None:
+    large = [f"{module.path}: {module.lines}" for module in modules() if module.lines > LONGEST]
+    assert not large, "\n".join(large)
