@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-from tests import neutron
+from tests import neutron, timing
 from tests.neutron.installed import installed
 
 # How long an example takes is the machine's business. No examples are kept: a run leaves nothing.
@@ -27,6 +27,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write down what a real Neutron answers in tests/functional/ipam_api, as what the "
         "IPAM server is compared with",
     )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """With several workers, pytest calls this where all of their reports come together."""
+    timing.note(report)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The last but pytest's own closing line."""
+    lines = timing.table()
+    if lines:
+        terminalreporter.section("what took how long")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
