@@ -46,7 +46,7 @@ def ipam() -> None:
 @click.option(
     "--ca-certificate",
     metavar="FILE",
-    help="Who signs clients' certificates; a list of those revoked, 'revoked', lies beside it.",
+    help="Who signs clients' certificates; which of those were revoked stands in Northbound.",
 )
 @click.option(
     "--token-file",

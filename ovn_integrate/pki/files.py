@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ovn_integrate import paths
 from ovn_integrate.errors import NotPermitted
+from ovn_integrate.rewrite import rewrite
 
 SECRET = 0o600
 PUBLIC = 0o644
+_PRIVATE = 0o700
 
 
 def write(path: Path, content: bytes, mode: int = SECRET) -> None:
@@ -21,25 +24,22 @@ def write(path: Path, content: bytes, mode: int = SECRET) -> None:
 
     :raises NotPermitted: this user may not.
     """
-    fresh = path.with_name(f".{path.name}.new")
     try:
         folder(path.parent)
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)  # whatever the umask is
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
+        rewrite(path, content, mode, keep_mode=False)
     except PermissionError as error:
         raise _refusal(error) from None
 
 
 def folder(path: Path) -> None:
-    """Have a folder that root alone may look into."""
-    if not path.is_dir():
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Makes a folder that root alone may look into, with those above it; of this program's keys,
+    whoever made them."""
+    for one in (*reversed(path.parents), path):
+        # Not by ``parents``: those have the mode of any folder then.
+        if not one.is_dir():
+            one.mkdir(mode=_PRIVATE, exist_ok=True)
+        elif one.is_relative_to(paths.pki()) and one.stat().st_mode & 0o077:
+            one.chmod(_PRIVATE)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ somebody has changed the file since.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ovn_integrate import paths
 from ovn_integrate.errors import CommandFailed
+from ovn_integrate.rewrite import rewrite
 
 Files = Mapping[Path, str | None]
 """What files shall hold; None for one that shall not be there."""
@@ -113,12 +113,4 @@ def _put(path: Path, text: str | None) -> None:
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = 0o644 if path.suffix in _READ_BY_OTHERS else _MODE
-    mode = path.stat().st_mode & 0o777 if path.exists() else fresh
-    new = path.with_name(f".{path.name}.ovn-integrate")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(descriptor, mode)  # whatever the umask
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    rewrite(path, text.encode(), fresh)

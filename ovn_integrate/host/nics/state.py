@@ -18,6 +18,7 @@ from typing import Any
 
 from ovn_integrate import paths
 from ovn_integrate.errors import NotPermitted
+from ovn_integrate.rewrite import rewrite
 
 MOVING, MOVED = "moving", "moved"
 
@@ -105,15 +106,8 @@ def load() -> State | None:
 
 def save(state: State) -> None:
     """Write it down so that it is there whatever happens next."""
-    target = paths.nics_state()
-    new = target.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({**asdict(state), "boot": _boot()}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(target)
-    _sync(target.parent)
+    text = json.dumps({**asdict(state), "boot": _boot()})
+    rewrite(paths.nics_state(), text.encode(), 0o600)
 
 
 def forget() -> None:
