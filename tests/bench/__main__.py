@@ -9,6 +9,7 @@ import os
 import platform
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from tests.lab import Lab, lab_ready, suite
 from tests.lab.suite import Suite
 
 from . import arena, ipam
-from .arena import CONTENDERS, FLOOR, OURS, SECURE, SHIPPED, Stand
+from .arena import BEFORE, CONTENDERS, FLOOR, OURS, SECURE, SHIPPED, Stand
 from .goals import EMPTY, MANY, Measured
 from .load import Pass
 from .report import Results
@@ -80,6 +81,11 @@ _COMMAND_ROUNDS = 10  # of whole commands, for each round of endpoints
     metavar="URL",
     help="Of a Neutron that runs, http://HOST:PORT, to be measured beside the IPAM server.",
 )
+@click.option(
+    "--before",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    help="Another checkout, measured by TLS beside this one, in turns: how a change tells.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def bench(
     rounds: int,
@@ -90,9 +96,12 @@ def bench(
     name: str,
     only: str,
     neutron: str | None,
+    before: Path | None,
     as_json: bool,
 ) -> None:
     names = _chosen(only)
+    if before is not None:
+        names = list(dict.fromkeys([*names, BEFORE]))
     missing = lab_ready(name)
     if missing:
         raise click.ClickException(missing)
@@ -104,8 +113,9 @@ def bench(
         if _RUNS in names:
             _measure_runs(lab, results, rounds * _COMMAND_ROUNDS)
         if _IPAM in names:
-            _measure_ipam(lab, results, rounds, neutron)
-        stands = _set_up(lab, [name for name in names if name in CONTENDERS], networks, results)
+            _measure_ipam(lab, results, rounds, neutron, before)
+        chosen = [name for name in names if name in CONTENDERS]
+        stands = _set_up(lab, chosen, networks, before, results)
         plan = _Plan(stands, rounds, endpoints)
         if stands:
             plan.measure(EMPTY, results.measured)
@@ -155,15 +165,17 @@ def _chosen(only: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _set_up(lab: Lab, names: list[str], networks: int, results: Results) -> list[Stand]:
+def _set_up(
+    lab: Lab, names: list[str], networks: int, before: Path | None, results: Results
+) -> list[Stand]:
     stands = []
     for name in names:
-        reason = arena.obstacle(name)
+        reason = arena.obstacle(name, before)
         if reason:
             results.skipped[name] = reason
             continue
         _say(f"{name}: its host")
-        stands.append(Stand(lab, name, networks))
+        stands.append(Stand(lab, name, networks, before))
     return stands
 
 
@@ -185,10 +197,13 @@ def _measure_runs(lab: Lab, results: Results, rounds: int) -> None:
     results.commands |= {name: spread(taken) for name, taken in times.items()}
 
 
-def _measure_ipam(lab: Lab, results: Results, rounds: int, neutron: str | None) -> None:
+def _measure_ipam(
+    lab: Lab, results: Results, rounds: int, neutron: str | None, before: Path | None
+) -> None:
     _say(f"{_IPAM}: {rounds} rounds")
     host = lab.add_host("ipam")
-    results.ipam = arena.run_json(host, "ipam", str(rounds), timeout=900)
+    more = () if before is None else (str(before),)
+    results.ipam = arena.run_json(host, "ipam", str(rounds), *more, timeout=1800)
     host.stop()
     if neutron is not None:
         _say(f"{_IPAM}: {neutron}")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tests.lab import Host, Lab, wait_for
@@ -17,12 +18,14 @@ from .worker import Task
 FLOOR = "floor"
 OURS = "ovn-integrate"
 SECURE = "by-tls"
+BEFORE = "before"
 WAITING = "waiting"
 SHIPPED = "shipped"
 CONTENDERS = {
     FLOOR: "the same work done raw",
     OURS: "this project's driver, its wait for ready off: Join answers at once",
     SECURE: "likewise in the secure mode: certificates, TLS, a chassis' rights",
+    BEFORE: "the same of another checkout, see --before",
     WAITING: "this project's driver as users have it: Join answers when OVN is ready",
     SHIPPED: f"{shipped.PROGRAM}, mended to start under Python 3",
 }
@@ -39,13 +42,51 @@ class Trouble(Exception):
 class Stand:
     """A contender on its host, ready to be measured."""
 
-    def __init__(self, lab: Lab, name: str, networks: int) -> None:
+    def __init__(self, lab: Lab, name: str, networks: int, before: Path | None) -> None:
+        """:param before: another checkout, whose program :data:`BEFORE` is."""
         self.name = name
         self.host = lab.add_host(name)
-        _make_chassis(self.host, secure=name == SECURE)
+        self._program = _program(before if name == BEFORE else None)
+        self._make_chassis(secure=name in (SECURE, BEFORE))
         self._worker = _start_worker(self.host)
-        self._say(asdict(_start(self.host, name, networks)))
+        self._say(asdict(self._start(networks)))
         self._hear()
+
+    def _make_chassis(self, *, secure: bool) -> None:
+        """All but the driver, by the program under test; it is the same for every contender, but
+        for those in the secure mode, which have their IPAM server as well."""
+        address = self.host.address
+        self.host.start_ovs()
+        if secure:
+            where = ("--ipam", address, "--tep", address)
+            self._cli("up", "--all-in-one", "--tls", "--no-driver", *where)
+            return
+        for words in (
+            ("central", "start", "--listen", address, "--insecure"),
+            ("set-ipam", address),
+            ("set-tep", address),
+            ("set-encap-type", "geneve"),
+            ("create-integration-bridge",),
+            ("controller", "start"),
+        ):
+            self._cli(*words)
+
+    def _start(self, networks: int) -> Task:
+        """Start what the contender is made of."""
+        if self.name == FLOOR:
+            return Task(networks=networks)
+        if self.name == SHIPPED:
+            _start_shipped(self.host)
+            return Task(address=shipped.ADDRESS, networks=networks)
+        ipam = "" if self.name in (SECURE, BEFORE) else f"{self.host.address}:9696"
+        if ipam:
+            self._cli("ipam", "start", "--detach", "--listen", ipam, "--insecure")
+        wait = () if self.name == WAITING else ("--ready-timeout", "0")
+        self._cli("driver", "start", "--detach", *wait)
+        return Task(address=_SOCKET, networks=networks, ipam=ipam)
+
+    def _cli(self, *words: str) -> None:
+        self.host.cli("--timeout", _PATIENCE, *words, env=self._program)
 
     def run(self, endpoints: int, at_a_time: int) -> Pass:
         """One pass, from an OVN at rest to an OVN at rest."""
@@ -75,8 +116,10 @@ class Stand:
         return answer
 
 
-def obstacle(name: str) -> str | None:
+def obstacle(name: str, before: Path | None) -> str | None:
     """Why a contender cannot take part here; None if it can."""
+    if name == BEFORE:
+        return "no other checkout is given" if before is None else None
     if name != SHIPPED:
         return None
     try:
@@ -105,39 +148,9 @@ def run_containers(host: Host, rounds: int) -> dict[str, list[float]]:
     return times
 
 
-def _make_chassis(host: Host, *, secure: bool) -> None:
-    """All but the driver, by the program under test; it is the same for every contender, but for
-    those in the secure mode, which have their IPAM server as well."""
-    host.start_ovs()
-    if secure:
-        where = ("--ipam", host.address, "--tep", host.address)
-        host.cli("--timeout", _PATIENCE, "up", "--all-in-one", "--tls", "--no-driver", *where)
-        return
-    for words in (
-        ("central", "start", "--listen", host.address, "--insecure"),
-        ("set-ipam", host.address),
-        ("set-tep", host.address),
-        ("set-encap-type", "geneve"),
-        ("create-integration-bridge",),
-        ("controller", "start"),
-    ):
-        host.cli("--timeout", _PATIENCE, *words)
-
-
-def _start(host: Host, name: str, networks: int) -> Task:
-    """Start what the contender is made of."""
-    if name == FLOOR:
-        return Task(networks=networks)
-    if name == SHIPPED:
-        _start_shipped(host)
-        return Task(address=shipped.ADDRESS, networks=networks)
-    ipam = "" if name == SECURE else f"{host.address}:9696"
-    if ipam:
-        where = ("--listen", ipam, "--insecure")
-        host.cli("--timeout", _PATIENCE, "ipam", "start", "--detach", *where)
-    wait = () if name == WAITING else ("--ready-timeout", "0")
-    host.cli("--timeout", _PATIENCE, "driver", "start", "--detach", *wait)
-    return Task(address=_SOCKET, networks=networks, ipam=ipam)
+def _program(checkout: Path | None) -> dict[str, str]:
+    """The environment in which Python finds the program of a checkout; None for this one."""
+    return {} if checkout is None else {"PYTHONPATH": str(checkout)}
 
 
 def _start_shipped(host: Host) -> None:

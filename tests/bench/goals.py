@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from . import runs, verbs
-from .arena import FLOOR, OURS, SECURE, SHIPPED
+from .arena import BEFORE, FLOOR, OURS, SECURE, SHIPPED
 from .stats import CALLS, READY, Figures, Spread
 
 EMPTY = "NB empty"
@@ -47,12 +47,13 @@ _COMMANDS = (
 
 def goals(measured: Measured) -> list[Goal]:
     """Those that can be told from what was measured."""
-    return [
+    found = [
         goal
         for name, who in _JUDGED.items()
         for against in (_against_shipped, _against_floor, _against_empty)
         for goal in against(measured, name, who)
     ]
+    return [*found, *_against_before(measured)]
 
 
 def of_commands(commands: Mapping[str, Spread]) -> Iterator[Goal]:
@@ -99,6 +100,19 @@ def _against_empty(measured: Measured, name: str, who: str) -> Iterator[Goal]:
             if ratio is not None:
                 what = f"{who}{state}, {at_a_time} at a time: {step}, times that of the empty NB"
                 yield Goal(what, ratio, 1.2, least=False)
+
+
+def _against_before(measured: Measured) -> Iterator[Goal]:
+    """What a change cost, by TLS."""
+    for (state, at_a_time), by_name in measured.items():
+        now, before = by_name.get(SECURE), by_name.get(BEFORE)
+        if now is None or before is None:
+            continue
+        for step in (CALLS, READY):
+            ratio = _ratio(now, before, step)
+            if ratio is not None:
+                what = f"by TLS, {state}, {at_a_time} at a time: {step}, times before"
+                yield Goal(what, ratio, 1.05, least=False)
 
 
 def _ratio(one: Figures, other: Figures, step: str) -> float | None:

@@ -1,4 +1,5 @@
-"""Figures of the IPAM server: ``python -m tests.bench.ipam ROUNDS`` inside a host without OVN.
+"""Figures of the IPAM server: ``python -m tests.bench.ipam ROUNDS [CHECKOUT]`` inside a host
+without OVN; the server of that other checkout is measured by TLS too, in turns.
 
 It makes an NB of its own, starts the server as a user does, and fills NB from outside. The floor
 inserts the same rows into an NB of its own, which is as full: one insert and one mutation.
@@ -33,6 +34,7 @@ from .stats import spread
 FLOOR = "floor"
 OURS = "ovn-integrate"
 SECURE = "… by TLS"
+BEFORE = "… by TLS, before"
 NEUTRON = "Neutron"
 FEW, FULL, HUGE = 100, 20_000, 100_000
 
@@ -67,6 +69,8 @@ class Server:
         self._northbound = northbound
         self.tls: tuple[list[str], ssl.SSLContext] | None = None
         """The options that have it serve TLS, and what a client needs; None for none."""
+        self.checkout: str | None = None
+        """Where its program is; None for this checkout."""
 
     def start(self) -> float:
         """How long that takes, until it answers a list."""
@@ -74,7 +78,10 @@ class Server:
         words = ["ipam", "start", "--detach", "--listen", _ADDRESS, "--nb", self._northbound]
         words += self.tls[0] if self.tls else []
         began = time.monotonic()
-        subprocess.run([*program, *words], check=True, stdout=subprocess.DEVNULL)
+        path = {} if self.checkout is None else {"PYTHONPATH": self.checkout}
+        environment = {**os.environ, **path}
+        command = [*program, *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
         wait_for(self._answers, _START, "the IPAM server")
         return time.monotonic() - began
 
@@ -108,8 +115,9 @@ class Server:
 class Bench:
     """Two NBs with the same in them, one of which has a server."""
 
-    def __init__(self, folder: Path, rounds: int) -> None:
+    def __init__(self, folder: Path, rounds: int, before: str | None) -> None:
         self._rounds = rounds
+        self._before = before
         self._folder = folder
         self.figures: Figures = {}
         self._databases = [_northbound(folder / name) for name in (OURS, FLOOR)]
@@ -179,23 +187,32 @@ class Bench:
 
     def _secure(self, size: int) -> None:
         """The same by TLS, with a client certificate."""
+        servers = {SECURE: None, **({BEFORE: self._before} if self._before else {})}
+        taken: dict[str, list[float]] = {who: [] for who in servers}
+        rates: dict[str, list[float]] = {who: [] for who in servers}
+        used = dict.fromkeys(servers, 0.0)
         self._server.stop()
         self._server.tls = _credentials(self._folder / f"tls-{size}")
-        self._server.start()
         context = self._server.tls[1]
-        make = self._network.maker(context)
-        one_at_a_time(make, 10)
-        one = spread(one_at_a_time(make, self._rounds * _POSTS))
-        rates = [
-            rate(lambda: self._network.maker(context), MANY * _POSTS, MANY)
-            for _ in range(self._rounds)
-        ]
-        self._note(P50.format(size), SECURE, one.p50)
-        self._note(P95.format(size), SECURE, one.p95)
-        self._note(RATE.format(size), SECURE, statistics.median(rates))
-        self._ports[OURS] += 10 + self._rounds * _POSTS * (1 + MANY)
-        self._server.stop()
-        self._server.tls = None
+        for _ in range(self._rounds):
+            for who, checkout in servers.items():
+                self._server.checkout = checkout
+                self._server.start()
+                make = self._network.maker(context)
+                one_at_a_time(make, 10)
+                cpu = self._server.cpu
+                taken[who] += one_at_a_time(make, _POSTS)
+                used[who] += self._server.cpu - cpu
+                rates[who].append(rate(lambda: self._network.maker(context), MANY * _POSTS, MANY))
+                self._ports[OURS] += 10 + _POSTS * (1 + MANY)
+                self._server.stop()
+        for who in servers:
+            one = spread(taken[who])
+            self._note(P50.format(size), who, one.p50)
+            self._note(P95.format(size), who, one.p95)
+            self._note(RATE.format(size), who, statistics.median(rates[who]))
+            self._note(CPU.format(size), who, 1000 * used[who] / len(taken[who]))
+        self._server.tls = self._server.checkout = None
         self._server.start()
 
     def _inserter(self) -> Maker:
@@ -296,6 +313,14 @@ _BOUNDS = (
 )
 
 
+# What a change may cost.
+_COMPARED = tuple(
+    _Bound(what.format(size), bound, least)
+    for size in (FEW, FULL)
+    for what, bound, least in ((P50, 1.05, False), (CPU, 1.05, False), (RATE, 0.95, True))
+)
+
+
 def goals(figures: Figures) -> list[Goal]:
     """Those that can be told from what was measured."""
     known = {what: by_name.get(OURS) for what, by_name in figures.items()}
@@ -310,6 +335,12 @@ def goals(figures: Figures) -> list[Goal]:
         for one in _BOUNDS
         if (value := secure.get(one.what)) is not None
     ]
+    before = {what: by_name.get(BEFORE) for what, by_name in figures.items()}
+    for one in _COMPARED:
+        now, then = secure.get(one.what), before.get(one.what)
+        if now and then:
+            what = f"IPAM by TLS, {one.what}, times before"
+            found.append(Goal(what, now / then, one.bound, one.least))
     full, few = known.get(P50.format(FULL)), known.get(P50.format(FEW))
     if full and few:
         what = f"IPAM, POST one at a time with {FULL} ports, times that with {FEW}"
@@ -323,7 +354,7 @@ def goals(figures: Figures) -> list[Goal]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), int(sys.argv[1]))
+        bench = Bench(Path(folder), int(sys.argv[1]), next(iter(sys.argv[2:]), None))
         try:
             bench.run()
         finally:

@@ -122,7 +122,7 @@ def _commands(commands: dict[str, Spread]) -> str:
 def _ipam(figures: ipam.Figures) -> str:
     names = [
         name
-        for name in (ipam.FLOOR, ipam.OURS, ipam.SECURE, ipam.NEUTRON)
+        for name in (ipam.FLOOR, ipam.OURS, ipam.SECURE, ipam.BEFORE, ipam.NEUTRON)
         if any(name in by_name for by_name in figures.values())
     ]
     rows = [
