@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Iterable
 
@@ -60,10 +61,16 @@ def holds_most(connections: Iterable[Connection], *, known: bool) -> Connection 
     return max(waiting, key=lambda each: each.counted[1], default=None)
 
 
-def least_wanted(connections: Iterable[Connection]) -> Connection | None:
-    """Who is to go where another comes: who has waited longest, first of those who are not known
-    and never asked anything."""
-    waiting = (each for each in connections if each.waiting)
-    return min(
-        waiting, key=lambda each: (each.known, each.answered > 0, each.deadline), default=None
+def least_wanted(connections: Iterable[Connection], *, known: bool) -> list[Connection]:
+    """Who are to go where others come: who have waited longest, first of those who are not known
+    and never asked anything.
+
+    :param known: whether somebody who is known may be among them.
+    """
+    waiting = [each for each in connections if each.waiting and (known or not each.known)]
+    # Several at once, as looking through all of them for each that comes would be much work.
+    return heapq.nsmallest(
+        1 + len(waiting) // 64,
+        waiting,
+        key=lambda each: (each.known, each.answered > 0, each.deadline),
     )

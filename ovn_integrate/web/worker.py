@@ -136,7 +136,7 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
-                    self._evict()
+                    self._evict(known=True)
                     return
                 if error.errno != errno.ECONNABORTED:
                     raise
@@ -144,8 +144,7 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
             self._let_in(sock, client)
 
     def _let_in(self, sock: socket.socket, client: Any) -> None:
-        if len(self._open) >= self._most:
-            self._evict()
+        self._make_room()
         tls = self.app.tls
         try:
             context = None if tls is None else tls.context()
@@ -157,7 +156,8 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
         connection.known = self._admit is None
         if connection.shaking:
             if len(self._shaking) >= _SHAKING:
-                self._cut_off(room.least_wanted(list(self._shaking.values())))
+                shaking = list(self._shaking.values())
+                self._cut_off(next((each for each in shaking if each.waiting), None))
             self._shaking[connection.number] = connection
         self._open[connection.number] = connection
         with self._lock:
@@ -210,8 +210,19 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
             if connection.waiting and connection.deadline < now:
                 self._cut_off(connection)
 
-    def _evict(self) -> None:
-        self._cut_off(room.least_wanted(list(self._open.values())))
+    def _make_room(self) -> None:
+        """For another connection; those who are not known have half of it."""
+        half = self._most // 2
+        if len(self._open) >= self._most:
+            self._evict(known=True)
+        elif len(self._open) >= half and self._admit is not None:
+            strangers = sum(not each.known for each in list(self._open.values()))
+            if strangers >= half:
+                self._evict(known=False)
+
+    def _evict(self, *, known: bool) -> None:
+        for connection in room.least_wanted(list(self._open.values()), known=known):
+            self._cut_off(connection)
 
     def _cut_off(self, connection: Connection | None) -> None:
         if connection is None:
