@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import stat
 import threading
 from contextlib import suppress
@@ -94,6 +95,36 @@ class LineLog:
             os.dup2(opened, self._file, inheritable=False)
             os.close(opened)
         self._place = found.st_dev, found.st_ino
+
+
+def bound_output(path: Path, largest: int = LARGEST, kept: int = KEPT) -> bool:
+    """Put aside what this process's standard output has written to a file, if that is too much;
+    whether it was. Where standard output is another file, or none, nothing is done.
+
+    The file itself stays, as other processes have it open too: it is copied and made empty. Lines
+    that are written in that moment may be lost. On a disk without room for the copy, all are.
+
+    :param path: of the file.
+    :raises OSError: it cannot be.
+    """
+    here, found = os.fstat(STANDARD_OUTPUT), _look(path)
+    if found is None or here.st_size <= largest or not stat.S_ISREG(here.st_mode):
+        return False
+    if not os.path.samestat(here, found):
+        return False
+    fcntl.flock(STANDARD_OUTPUT, fcntl.LOCK_EX)
+    try:
+        for number in range(kept - 1, 0, -1):
+            with suppress(FileNotFoundError):
+                os.replace(f"{path}.{number}", f"{path}.{number + 1}")
+        try:
+            shutil.copyfile(path, f"{path}.1")
+        except OSError:
+            Path(f"{path}.1").unlink(missing_ok=True)
+        os.ftruncate(STANDARD_OUTPUT, 0)
+    finally:
+        fcntl.flock(STANDARD_OUTPUT, fcntl.LOCK_UN)
+    return True
 
 
 def _look(path: Path) -> os.stat_result | None:

@@ -125,6 +125,7 @@ def start(
         application,
         bind=bind,
         pidfile=paths.pidfile("driver"),
+        log=paths.logfile("driver"),
         keep_alive=False,
     )
 

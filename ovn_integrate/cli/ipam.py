@@ -118,6 +118,7 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
         ),
         bind=bind,
         pidfile=paths.pidfile("ipam"),
+        log=paths.logfile("ipam"),
         keep_alive=True,
         tls=served,
     )

@@ -14,6 +14,9 @@ from ovn_integrate.linelog import LineLog
 STANDARD_OUTPUT = "-"
 OFF = "off"
 
+LONGEST = 512
+"""Characters of a path and its query that stand in a line; more of them are shown as ``…``."""
+
 
 class AccessLog:
     """Writes to standard output, or to a file (:class:`LineLog`).
@@ -49,11 +52,14 @@ def open_log(where: str) -> AccessLog | None:
 
 def _fields(seen: Exchange) -> dict[str, object]:
     started = datetime.fromtimestamp(seen.started, timezone.utc)
+    target = seen.target
+    if len(target) > LONGEST:
+        target = f"{target[:LONGEST]}…"
     return {
         "time": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "client": seen.client,
         "method": seen.method,
-        "path": seen.target,
+        "path": target,
         "status": seen.status,
         "ms": round(seen.seconds * 1000, 3),
         "bytes": seen.length,

@@ -26,8 +26,13 @@ __all__ = ["THREADS", "Files", "handed_over", "refuse_unfit", "serve"]
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(
-        self, factory: Callable[[], Any], settings: dict[str, Any], files: Files | None
+        self,
+        factory: Callable[[], Any],
+        settings: dict[str, Any],
+        files: Files | None,
+        log: Path | None,
     ) -> None:
+        self.log = log
         self._factory = factory
         self._settings = settings
         self.tls = None if files is None else Tls(files)
@@ -65,6 +70,7 @@ def serve(
     pidfile: Path,
     keep_alive: bool,
     tls: Files | None = None,
+    log: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; does not return.
 
@@ -76,6 +82,7 @@ def serve(
     :param keep_alive: whether a connection may carry more than one request.
     :param tls: to serve TLS with; clients may show certificates of the CA. Files that are
         replaced count for the connections that come then.
+    :param log: the file that standard output is where this server is detached; it is bounded.
     :raises Invalid: the files are none, or do not belong together.
     :raises Conflict: another process serves by that pid file, or is about to.
     """
@@ -96,7 +103,7 @@ def serve(
         # No proxy is before it whose word on a request's scheme or path would count.
         "forwarded_allow_ips": "",
     }
-    server = _Server(factory, settings, tls)
+    server = _Server(factory, settings, tls, log)
     pidfile.parent.mkdir(parents=True, exist_ok=True)
     with claimed(pidfile):
         go_first()

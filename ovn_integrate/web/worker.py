@@ -27,6 +27,7 @@ from typing import Any
 
 from gunicorn.workers.base import Worker as Base
 
+from ovn_integrate.linelog import bound_output
 from ovn_integrate.web import limits, room
 from ovn_integrate.web.connection import Again, Blocked, Connection, Gone
 from ovn_integrate.web.exchange import Exchange
@@ -201,7 +202,7 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
                     self._listen_to(connection)
 
     def _sweep(self) -> None:
-        """Cut off those that were given enough time."""
+        """Cut off those that were given enough time; and keep the log small."""
         now = time.monotonic()
         if now < self._swept + _TICK / 2 and self.alive:
             return
@@ -209,6 +210,9 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
         for connection in list(self._open.values()):
             if connection.waiting and connection.deadline < now:
                 self._cut_off(connection)
+        if self.app.log is not None:
+            with suppress(OSError):
+                bound_output(self.app.log)
 
     def _make_room(self) -> None:
         """For another connection; those who are not known have half of it."""

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ovn_integrate.linelog import LARGEST
 from tests.functional.daemons import OvsdbServer
 from tests.functional.namespaces import own_network
 from tests.functional.test_ipam_store import until
@@ -145,6 +146,28 @@ def test_the_log_may_be_moved_away_or_off(start: Start, folder: Path) -> None:
     assert until(lambda: [line["method"] for line in lines(log)] == ["POST", "POST"])
     assert [line["method"] for line in lines(folder / "access.1")].count("POST") == 1
     assert lines(folder / "ipam.log") == []
+
+
+def test_a_long_path_is_cut(start: Start, folder: Path) -> None:
+    client = start()
+    client.ask("GET", "/v2.0/networks?name=" + "a" * 3000)
+    client.ask("GET", "/")
+    assert until(lambda: lines(folder / "ipam.log")[-1]["path"] == "/")
+    path = lines(folder / "ipam.log")[-2]["path"]
+    assert path == ("/v2.0/networks?name=" + "a" * 3000)[:512] + "…"
+
+
+def test_the_log_of_a_detached_server_is_put_aside_when_it_is_full(
+    start: Start, folder: Path
+) -> None:
+    client = start()
+    log = folder / "ipam.log"
+    with log.open("ab") as full:
+        full.write(b"x" * (LARGEST + 1) + b"\n")
+    assert until(lambda: log.stat().st_size == 0)
+    assert (folder / "ipam.log.1").stat().st_size > LARGEST
+    client.ask("GET", "/")
+    assert until(lambda: [line["path"] for line in lines(log)] == ["/"])
 
 
 def test_a_log_on_a_full_disk_stops_nobody(start: Start) -> None:

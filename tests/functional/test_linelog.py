@@ -51,3 +51,27 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     log = LineLog(Path("/dev/full"))
     with pytest.raises(OSError, match="No space"):
         log.write(LINE)
+
+
+_OUTPUT = """
+import subprocess, sys
+from pathlib import Path
+from ovn_integrate.linelog import bound_output
+path = Path(sys.argv[1])
+put_aside = []
+for number in range(60):
+    # Another process with the same output, as a server's master.
+    subprocess.run(["sh", "-c", f"echo {number:099} | head -c 100"], check=True)
+    put_aside.append(bound_output(path, largest=1000, kept=2))
+assert sum(put_aside) == 5
+assert not bound_output(path.with_name("other"), largest=0)
+"""
+
+
+def test_the_file_that_is_standard_output_is_bounded(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("ab") as output:
+        subprocess.run([sys.executable, "-c", _OUTPUT, log], stdout=output, check=True)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes == {"log": 500, "log.1": 1100, "log.2": 1100}
+    assert log.read_bytes().splitlines()[-1] == b"%099d" % 59
