@@ -57,6 +57,13 @@ def ipam() -> None:
     "--insecure", is_flag=True, help="Let others than this host reach it without TLS, as anybody."
 )
 @click.option(
+    "--server-name",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which clients reach it where everybody may do everything, beside this host's "
+    "and localhost: what asks by another one may be a page in somebody's browser.",
+)
+@click.option(
     "--access-log",
     default="-",
     show_default=True,
@@ -83,8 +90,7 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
     bind = _bind(listen or (_beside_southbound() if by_central else "127.0.0.1"))
     files = _files(options)
     if files is None and not options["insecure"]:
-        address = bind.rpartition(":")[0].strip("[]")
-        addresses.refuse_open("IPAM server", [address], "--certificate")
+        addresses.refuse_open("IPAM server", [_address(bind)], "--certificate")
     running = servers.pid("ipam")
     if running:
         output.outcome(
@@ -99,6 +105,7 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
     from ovn_integrate.enrol.app import application as enrolment
     from ovn_integrate.ipam import accesslog, server
     from ovn_integrate.ipam.identity import Known
+    from ovn_integrate.ipam.site import Open
 
     log = accesslog.open_log(options["access_log"])
     audit = _audit(options["audit_log"])
@@ -106,15 +113,18 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
     if served is not None:
         web.refuse_unfit(served)
     tokens = _tokens(options, files)
+    guarded = files is not None or tokens is not None
+    everybodys = None if guarded else Open(_address(bind), options["server_name"])
     server.check(options["nb"], app.timeout)
     app.progress.end()
     web.serve(
         lambda: server.application(
             options["nb"],
             log,
-            None if files is None and tokens is None else partial(Known, tokens=tokens),
+            partial(Known, tokens=tokens) if guarded else None,
             None if files is None else lambda inner: enrolment(inner, paths.pki(), options["nb"]),
             audit,
+            everybodys,
         ),
         bind=bind,
         pidfile=paths.pidfile("ipam"),
@@ -156,8 +166,8 @@ def _beside_southbound() -> str:
 def _detach(app: App, bind: str, options: dict[str, Any], form: str) -> None:
     argv = ["--timeout", str(app.timeout), "ipam", "start", "--listen", bind]
     for name, value in options.items():
-        if value:
-            argv += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+        for each in value if isinstance(value, tuple) else [value] if value else []:
+            argv += [f"--{name.replace('_', '-')}", *([] if each is True else [each])]
     secure = options["certificate"] is not None
     context = _anybodys() if secure else None
     servers.start_detached(
@@ -284,6 +294,10 @@ def _known_northbound(app: App) -> str:
         remote = settings.read(session).northbound
     # Of a cluster's members only the leader serves, which need not be this host's.
     return remote if remote and (not here or "," in remote) else local
+
+
+def _address(bind: str) -> str:
+    return bind.rpartition(":")[0].strip("[]")
 
 
 def _bind(listen: str) -> str:

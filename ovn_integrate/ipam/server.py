@@ -14,6 +14,7 @@ from ovn_integrate.ipam.audited import Audited
 from ovn_integrate.ipam.identity import Guarded, Known
 from ovn_integrate.ipam.metrics import Metrics
 from ovn_integrate.ipam.service import Service
+from ovn_integrate.ipam.site import Guard, Open
 from ovn_integrate.ipam.store import Store
 from ovn_integrate.ipam.watched import Watched, Wsgi
 
@@ -24,6 +25,7 @@ def application(
     known: Callable[[Callable[[str], bool]], Known] | None = None,
     before: Callable[[Wsgi], Wsgi] | None = None,
     audit: Audit | None = None,
+    open: Open | None = None,
 ) -> Wsgi:
     """The application on the NB at a remote; to be called in the process that serves it.
 
@@ -33,6 +35,7 @@ def application(
         everybody.
     :param audit: where changes are written down, and refusals of them.
     :param before: puts what answers those too who are not known before the rest.
+    :param open: where it is served to everybody.
     """
     metrics = Metrics()
     store = Store(nb_remote, committed=metrics.committed)
@@ -47,7 +50,8 @@ def application(
     if known is not None:
         inner = Guarded(inner, known(store.revoked), unauthorized)
     audited = None if audit is None else Audited(audit, guarded=known is not None).write
-    return Watched(inner if before is None else before(inner), watchers, audited)
+    inner = Guard(inner if before is None else before(inner), open)
+    return Watched(inner, watchers, audited)
 
 
 def check(nb_remote: str, timeout: float) -> None:
