@@ -6,9 +6,9 @@ from typing import Any
 
 from ovn_integrate.checks import certificates, services, southbound, vms
 from ovn_integrate.checks.facts import Facts
-from ovn_integrate.driver.links import ENDPOINT
 from ovn_integrate.errors import Error
 from ovn_integrate.host import bridge, controller
+from ovn_integrate.host.packet_filter.published import ENDPOINT
 from ovn_integrate.ovsdb import split_remotes
 
 _SILENT = "does not answer"

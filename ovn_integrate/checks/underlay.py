@@ -14,8 +14,8 @@ from pathlib import Path
 from ovn_integrate import netlink, paths
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
-from ovn_integrate.driver.links import ENDPOINT
 from ovn_integrate.host import interfaces, mtu
+from ovn_integrate.host.packet_filter.published import ENDPOINT
 
 _PORTS = {"geneve": 6081, "vxlan": 4789}  # UDP, as in OVS's lib/netdev-vport.c
 _PATIENCE = 0.3  # seconds in which a refusal of an underlay comes

@@ -95,9 +95,13 @@ class Driver:
         )
 
     def restore(self) -> object:
-        """Have what the kernel forgot of the way out of this host; one call at a time with those of
-        Docker."""
+        """Have what the kernel forgot of the way out of this host, and the rules that somebody took
+        away; one call at a time with those of Docker."""
         return self._gateways.restore()
+
+    def way_out(self) -> object:
+        """What that is made of; to be compared."""
+        return self._gateways.state()
 
     def names(self) -> Names:
         """What tells Neutron the names of this host's containers."""

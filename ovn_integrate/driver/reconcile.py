@@ -1,9 +1,10 @@
 """What goes on by the clock, in the process that serves Docker and beside its calls: collecting,
-keeping the bridge to the host, and answering the tests of other chassis."""
+keeping the bridge to the host and the host's rules, and answering the tests of other chassis."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 from ovn_integrate import netlink
@@ -11,6 +12,7 @@ from ovn_integrate.driver.answering import Answering
 from ovn_integrate.driver.gc import PAUSE, Collector
 from ovn_integrate.errors import Error
 from ovn_integrate.host import gateway
+from ovn_integrate.netlink.rules import RuleChanges
 from ovn_integrate.repeated import Repeated
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,8 @@ INTERVAL = 300.0
 _FIRST = 20.0
 
 _LOOK = 1.0  # seconds
+# Who changes one rule may change many, and each look costs two forks.
+_MORE = 0.1  # seconds
 _AGAIN = 5.0  # seconds
 
 
@@ -50,26 +54,41 @@ class Clock(Repeated):
 
 
 class Keeper(Repeated):
-    """Gives the bridge to the host its addresses and rules when Open vSwitch has made it anew.
+    """Gives the bridge to the host its addresses when Open vSwitch has made it anew, and the host
+    its rules when somebody took them away.
 
-    A restart of ovs-vswitchd that cleans up does so (``exit --cleanup``, ovs-vswitchd(8)), and
-    tells nobody; to look which number the link has is one system call.
+    A restart of ovs-vswitchd that cleans up makes the bridge anew (``exit --cleanup``,
+    ovs-vswitchd(8)), and tells nobody; to look which number the link has is one system call. Of
+    rules the kernel tells, where it is nf_tables that has them. By the clock it looks as well.
 
     :param restore: does it.
+    :param state: what the rules are made of; another one is a reason to look.
     """
 
-    def __init__(self, restore: Callable[[], object]) -> None:
-        super().__init__(f"restoring {gateway.NAME}", _LOOK, _LOOK)
+    def __init__(self, restore: Callable[[], object], state: Callable[[], object]) -> None:
+        super().__init__("keeping the way out and the packet filter's rules", 0.0, 0.0)
         self._restore = restore
-        self._seen: int | None = None
+        self._state = state
+        self._seen: object = None
+        self._next = 0.0  # of the clock
+        self._changes: RuleChanges | None = None
 
     def _do(self) -> None:
-        now = netlink.index(gateway.NAME)
-        if now == self._seen:
+        # In the thread itself: a socket belongs to the network namespace of who makes it.
+        if self._changes is None:
+            self._changes = RuleChanges()
+        changed = self._changes.wait(_LOOK)
+        if self._stopped.is_set():
             return
-        if now is not None:
-            self._restore()
+        if changed:
+            self._stopped.wait(_MORE)
+        now = (netlink.index(gateway.NAME), self._state())
+        if not changed and now == self._seen and time.monotonic() < self._next:
+            return
+        # Also what fails is tried again by the clock only, or by the next change.
+        self._next = time.monotonic() + _AGAIN
         self._seen = now
+        self._restore()
 
 
 class Answerer(Repeated):

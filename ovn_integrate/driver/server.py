@@ -68,7 +68,7 @@ def application(
         driver.names().start()
     if tests:
         reconcile.Answerer(Answering(links, timeout)).start()
-    reconcile.Keeper(driver.restore).start()
+    reconcile.Keeper(driver.restore, driver.way_out).start()
     return app.create(driver, calls)
 
 

@@ -15,18 +15,27 @@ the gateway of a router on no other, and the IPAM server does not ask.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import IPv4Interface
 from typing import Any
 
 from ovn_integrate import faultpoint, netlink, paths
 from ovn_integrate.errors import NotConfigured
 from ovn_integrate.host import bridge, interfaces, packet_filter, settings, vswitch
+from ovn_integrate.host.packet_filter import links, ports, published
+from ovn_integrate.host.packet_filter.compare import links_of_docker
+from ovn_integrate.host.packet_filter.published import RECORDED
+from ovn_integrate.host.packet_filter.tables import Tables
+from ovn_integrate.host.packet_filter.wanted import Wanted
 from ovn_integrate.ovsdb import Change, Session
 
 NAME = "br-ovn-gw"
 PHYSICAL_NETWORK = "ovn-gw"
 
 TABLES = {**bridge.TABLES, "Interface": [*bridge.TABLES["Interface"], "mtu_request"]}
+
+RULES = {**settings.TABLES, "Bridge": ["name", "external_ids"], "Interface": ["external_ids"]}
+"""What the rules are made of."""
 
 _MAPPINGS = "ovn-bridge-mappings"
 _MAPPING = f"{PHYSICAL_NETWORK}:{NAME}"
@@ -71,6 +80,8 @@ def create(session: Session, user: str, address: IPv4Interface, mtu: int) -> Non
     faultpoint.reach("before gateway")
     _, used = vswitch.reconfigure(session, change, f"gateway of {user[:12]}")
     faultpoint.reach("after gateway")
+    # Before anything answers at the address.
+    packet_filter.mend(partial(wanted, session))
     restore(used, userspace=datapath == "netdev")
 
 
@@ -96,18 +107,16 @@ def delete(session: Session, user: str) -> bool:
                 draft.set_keys(root, "external_ids", {_OFFERED: None})
 
     faultpoint.reach("before removal of the gateway")
-    if not left:
-        packet_filter.remove()
     vswitch.reconfigure(session, change, f"no gateway of {user[:12]}")
     faultpoint.reach("after removal of the gateway")
     if left and address not in left.values():
         netlink.remove_address(NAME, address)
-        packet_filter.have(NAME, _blocks(left))
+    packet_filter.mend(partial(wanted, session))
     return True
 
 
 def restore(used: dict[str, IPv4Interface], *, userspace: bool) -> None:
-    """Have what the kernel forgets when the host starts anew: the addresses and the rules.
+    """Have what the kernel forgets of the link when the host starts anew: the addresses.
 
     :param used: what :func:`users` says.
     :param userspace: whether the bridge is one of the userspace datapath.
@@ -122,7 +131,27 @@ def restore(used: dict[str, IPv4Interface], *, userspace: bool) -> None:
             netlink.checksum_offload_off(NAME)
         # A port that is published on this host is reached at 127.0.0.1 too.
         (paths.ipv4_sysctl() / "conf" / NAME / "route_localnet").write_text("1")
-    packet_filter.have(NAME, _blocks(used))
+
+
+def wanted(session: Session, now: Tables) -> Wanted:
+    """The rules of the packet filter that this host should have.
+
+    :param session: of the host's database, with `RULES`.
+    :param now: what rules there are.
+    """
+    host = settings.read(session)
+    row = session.find("Bridge", name=NAME)
+    used = users(row.external_ids) if row is not None else {}
+    led = [one for each in session.rows("Interface") for one in published.of(each.external_ids)]
+    return Wanted(
+        NAME,
+        tuple(_blocks(used)),
+        # In an order that does not change from one look to the next.
+        tuple(sorted(led, key=repr)),
+        links.inside(NAME, links_of_docker(now.v4)),
+        links.outside(NAME, host.encap_ips) if used else (),
+        ports.find(host),
+    )
 
 
 def users(ids: Mapping[str, str]) -> dict[str, IPv4Interface]:
@@ -141,7 +170,8 @@ def _blocks(used: Mapping[str, IPv4Interface]) -> list[str]:
 def _insert(draft: Change, mtu: int) -> Any:
     interface = draft.insert("Interface", name=NAME, type="internal", mtu_request=mtu)
     port = draft.insert("Port", name=NAME, interfaces=[interface])
-    row = draft.insert("Bridge", name=NAME, ports=[port], other_config={}, external_ids={})
+    ids = {RECORDED: "true"}
+    row = draft.insert("Bridge", name=NAME, ports=[port], other_config={}, external_ids=ids)
     root = settings.root(draft)
     draft.set(root, bridges=[*root.bridges, row])
     return row

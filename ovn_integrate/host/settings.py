@@ -35,6 +35,10 @@ BRIDGE = "ovn-bridge"
 MODE = "ovn-mode"
 NESTED_BRIDGE = "ovn-nested-bridge"
 VIF = "ovn-vif-id"
+REACHABLE = "ovn-integrate-containers-reach"
+
+ALL_PORTS = "all"
+"""The value of it that closes no port to containers."""
 
 INTEGRATION_BRIDGE = "br-int"
 
@@ -59,6 +63,8 @@ class Settings:
     :param nested_bridge: of a VM, with its NIC; not the key of the integration bridge, as the verbs
         that make and remove that one must not touch it.
     :param vif_id: the id of the VM's own port in Neutron.
+    :param reachable: the ports of OVN that containers reach all the same, see
+        :mod:`ovn_integrate.host.packet_filter.ports`.
     """
 
     system_id: str | None
@@ -72,6 +78,7 @@ class Settings:
     mode: str = OVERLAY
     nested_bridge: str = ""
     vif_id: str = ""
+    reachable: str = ""
 
     @property
     def nested(self) -> bool:
@@ -127,6 +134,7 @@ def read(session: Session | Change) -> Settings:
         mode=keys.get(MODE, OVERLAY),
         nested_bridge=keys.get(NESTED_BRIDGE, ""),
         vif_id=keys.get(VIF, ""),
+        reachable=keys.get(REACHABLE, ""),
     )
 
 

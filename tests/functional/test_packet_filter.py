@@ -2,85 +2,126 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from ovn_integrate.driver.reconcile import Keeper
 from ovn_integrate.host import packet_filter
-from ovn_integrate.host.packet_filter import Published
+from ovn_integrate.host.packet_filter import ports
+from ovn_integrate.host.packet_filter.published import Published
+from ovn_integrate.host.packet_filter.wanted import BUILT_IN, Wanted
 from tests.functional.namespaces import own_network
+from tests.functional.way_out import (
+    CUSTOM,
+    DOCKER0,
+    GWBRIDGE,
+    HOST,
+    LINK,
+    ONE,
+    OUTSIDE,
+    OVN,
+    PUBLISHED,
+    SERVICE,
+    WEB,
+    Docker,
+    Site,
+    closed,
+    open_ones,
+    run,
+    site,
+)
 
-BLOCK = ["100.64.0.0/20"]
-BLOCKS = [*BLOCK, "100.64.16.0/20"]
-ONE = Published("a" * 64, "tcp", None, 8080, "100.64.0.3", 80)
+BLOCK = ("100.64.0.0/20",)
+BLOCKS = (*BLOCK, "100.64.16.0/20")
 OTHER = Published("b" * 64, "udp", "10.0.0.1", 53, "100.64.0.4", 5353)
 
 
 @pytest.fixture(autouse=True)
 def namespace() -> Iterator[None]:
-    if shutil.which("iptables") is None:
-        pytest.fail("needs iptables")
+    for program in ("iptables", "nft"):
+        if shutil.which(program) is None:
+            pytest.fail(f"needs {program}")
     with own_network():
         yield
 
 
-def run(*argv: str) -> str:
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+@pytest.fixture
+def host() -> Iterator[Site]:
+    with site() as made:
+        yield made
 
 
-def rules() -> list[str]:
-    said = run("iptables-save")
-    return [line for line in said.splitlines() if line.startswith("-A")]
+def have(*blocks: str, published: tuple[Published, ...] = ()) -> list[str]:
+    wanted = Wanted("br-x", blocks, published, ("br-x", "docker+"), ("eth0",))
+    return packet_filter.mend(lambda _: wanted)
+
+
+def saved() -> list[str]:
+    found = run("iptables-save") + run("ip6tables-save")
+    return [line for line in found.splitlines() if line.startswith("-A")]
 
 
 def test_rules_are_there_once_and_go_without_a_trace() -> None:
-    packet_filter.have("br-x", BLOCK)
-    before = rules()
+    assert have(*BLOCK)
+    before = saved()
     assert "-A OVN-GATEWAY-OUT -s 100.64.0.0/20 ! -o br-x -j MASQUERADE" in before
-    packet_filter.publish(ONE)
-    packet_filter.have("br-x", BLOCK)
-    assert len(rules()) == len(before) + 1
-    packet_filter.have("br-x", BLOCKS)
-    assert len(rules()) == len(before) + 3
-    packet_filter.have("br-x", BLOCK)
-    assert len(rules()) == len(before) + 1
+    assert have(*BLOCK) == []
+    have(*BLOCK, published=(ONE,))
+    assert len(saved()) == len(before) + 1
+    have(*BLOCKS, published=(ONE,))
+    assert len(saved()) == len(before) + 3
+    have(*BLOCK)
+    assert saved() == before
     # As two processes may that do so at the same moment.
     run("iptables", "-I", "FORWARD", "-j", "OVN-GATEWAY")
     packet_filter.remove()
-    assert rules() == []
+    assert saved() == []
+    assert not [one for one in run("iptables-save").splitlines() if one.startswith(":OVN")]
     packet_filter.remove()
 
 
-def test_a_rule_that_somebody_took_away_is_put_back_and_published_ports_stay() -> None:
-    packet_filter.have("br-x", BLOCK)
-    packet_filter.publish(ONE)
-    before = sorted(rules())
-    subprocess.run(["iptables", "-D", "FORWARD", "-j", "OVN-GATEWAY"], check=True)
-    subprocess.run(["iptables", "-t", "nat", "-F", "OVN-GATEWAY-OUT"], check=True)
-    packet_filter.have("br-x", BLOCK)
-    assert sorted(rules()) == before
+def test_without_a_way_out_the_ports_of_ovn_are_closed_and_nothing_else_is_done() -> None:
+    have()
+    assert {one.split()[1] for one in saved()} == {
+        *("INPUT", "FORWARD"),
+        *("OVN-INTEGRATE-CLOSED", "OVN-INTEGRATE-INPUT", "OVN-INTEGRATE-FORWARD"),
+    }
+    have(*BLOCK)
+    assert have() != []
+    assert not [one for one in saved() if "GATEWAY" in one or "LOOPBACK" in one]
+
+
+def test_a_rule_that_somebody_took_away_is_put_back() -> None:
+    have(*BLOCK, published=(ONE,))
+    before = sorted(saved())
+    run("iptables", "-D", "FORWARD", "-j", "OVN-GATEWAY")
+    run("iptables", "-t", "nat", "-F", "OVN-GATEWAY-OUT")
+    run("iptables", "-t", "nat", "-D", "OVN-GATEWAY-IN", "1")
+    run("ip6tables", "-t", "mangle", "-F")
+    assert have(*BLOCK, published=(ONE,))
+    assert sorted(saved()) == before
 
 
 def test_others_rules_stay() -> None:
-    subprocess.run(["iptables", "-A", "FORWARD", "-j", "ACCEPT"], check=True)
-    packet_filter.have("br-x", BLOCK)
+    run("iptables", "-A", "FORWARD", "-j", "ACCEPT")
+    run("iptables", "-t", "mangle", "-A", "FORWARD", "-j", "MARK", "--set-mark", "1")
+    before = saved()
+    have(*BLOCK)
     packet_filter.remove()
-    assert rules() == ["-A FORWARD -j ACCEPT"]
+    assert saved() == before
 
 
 def test_published_ports_are_read_back_as_they_were_made() -> None:
-    assert packet_filter.published() == []
-    packet_filter.have("br-x", BLOCK)
-    for one in (ONE, OTHER, replace(ONE, port=8081)):
-        packet_filter.publish(one)
-    assert packet_filter.published() == [ONE, OTHER, replace(ONE, port=8081)]
-    packet_filter.revoke(ONE.endpoint_id)
-    assert packet_filter.published() == [OTHER]
-    packet_filter.revoke(ONE.endpoint_id)
-    assert packet_filter.published() == [OTHER]
+    assert packet_filter.led() == []
+    some = (ONE, OTHER, replace(ONE, port=8081), replace(ONE, protocol="sctp", port=9))
+    have(*BLOCK, published=some)
+    assert packet_filter.led() == list(some)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +138,255 @@ def test_what_hides_what(more: dict[str, object], collides: bool) -> None:
     other = replace(ONE, **more)  # type: ignore[arg-type]
     assert ONE.collides(other) is other.collides(ONE) is collides
     assert not replace(OTHER, address="10.0.0.2").collides(OTHER)
+
+
+def right(host: Site, docker: Docker | None = None) -> None:
+    """What is to get through does, and nothing else."""
+    dockers = docker is not None and docker.filtering and docker.leading
+    wanted = open_ones(ONE in host.published, dockers)
+    assert host.reached([*wanted, *closed()], wanted) == set(wanted)
+
+
+@pytest.mark.parametrize("generation", ["20", "28"])
+@pytest.mark.parametrize("first", ["docker", "driver"])
+def test_whoever_starts_first(host: Site, generation: str, first: str) -> None:
+    docker = Docker(generation)
+    host.published = [ONE]
+    if first == "driver":
+        host.mend()
+    docker.start()
+    host.mend()
+    right(host, docker)
+    docker.start()
+    host.mend()
+    rules = run("iptables", "-S", "FORWARD").splitlines()
+    assert rules[1:3] == ["-A FORWARD -j DOCKER-USER", "-A FORWARD -j OVN-GATEWAY"]
+    right(host, docker)
+
+
+def test_without_docker(host: Site) -> None:
+    host.published = [ONE]
+    host.mend()
+    # Of a bridge of another name only Docker's own rules say that it is one of Docker's.
+    wanted = open_ones(published=True, dockers=False)
+    refused = [one for one in closed() if one[0] != CUSTOM or one[1] == OVN]
+    assert host.reached([*wanted, *refused], wanted) == set(wanted)
+
+
+def test_the_administrator_decides_first(host: Site) -> None:
+    docker = Docker("28")
+    docker.start()
+    host.published = [ONE]
+    host.mend()
+    for words in (("-i", LINK, "-d", OUTSIDE), ("-o", LINK, "-s", OUTSIDE)):
+        run("iptables", "-I", "DOCKER-USER", *words, "-j", "DROP")
+    for _ in range(2):
+        refused = [(OVN, OUTSIDE, WEB), (OUTSIDE, HOST, PUBLISHED)]
+        sure = [(GWBRIDGE, HOST, PUBLISHED)]
+        assert host.reached([*refused, *sure], sure) == set(sure)
+        docker.start()
+        assert host.reached(refused) == set()
+        host.mend()
+
+
+@pytest.mark.parametrize("table", ["filter", "nat"])
+def test_a_table_that_is_flushed_opens_nothing(host: Site, table: str) -> None:
+    docker = Docker("20")
+    docker.start()
+    host.published = [ONE]
+    host.mend()
+    run("iptables", "-t", table, "-F")
+    run("iptables", "-P", "FORWARD", "ACCEPT")
+    sure = [(OUTSIDE, HOST, SERVICE)]
+    assert host.reached([*sure, *closed()], sure) == set(sure)
+
+
+def test_while_docker_starts_nothing_is_open_that_was_closed(host: Site) -> None:
+    """Its rules come to stand before those of the driver, and accept whatever leaves a bridge."""
+    host.published = [ONE]
+    host.mend()
+    Docker("20").start()
+    assert host.reached([(who, OVN, WEB) for who in (DOCKER0, GWBRIDGE)]) == set()
+    assert host.differing()
+
+
+def test_answers_and_a_servers_own_choice_of_ports(host: Site) -> None:
+    """A client outside whose own port is one of OVN's gets its answers."""
+    host.published = [ONE]
+    host.mend()
+
+    def connect() -> None:
+        import socket
+
+        with socket.socket() as client:
+            client.settimeout(5)
+            client.bind(("", 16643))
+            client.connect((HOST, PUBLISHED))
+        with socket.socket() as client:
+            client.settimeout(5)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind((OUTSIDE, 6645))
+            client.connect((HOST, PUBLISHED))
+
+    host.spaces[OUTSIDE].run(connect)
+
+
+def test_a_connection_from_before_ends(host: Site) -> None:
+    """What got in while the rules were gone is not kept by being there."""
+    import socket
+
+    host.published = [ONE]
+    with host.spaces[DOCKER0].run(socket.socket) as client:
+        client.settimeout(5)
+        client.connect((HOST, 6642))
+        host.mend()
+        client.settimeout(0.3)
+        # The host's side sends nothing; what is asked now is not acknowledged any more.
+        client.sendall(b"x")
+        assert _unacknowledged(client)
+
+
+def _unacknowledged(client: object) -> bool:
+    import array
+    import fcntl
+    import socket
+
+    assert isinstance(client, socket.socket)
+    left = array.array("i", [0])
+    deadline = time.monotonic() + 0.3
+    while time.monotonic() < deadline:
+        fcntl.ioctl(client, 0x5411, left)  # SIOCOUTQ
+        if left[0] == 0:
+            return False
+    return True
+
+
+def test_ports_are_open_to_containers_where_that_is_said(host: Site) -> None:
+    some = replace(
+        host.ports, tcp=tuple(one for one in ports.TCP if one != 9696), open=((OUTSIDE, 6642),)
+    )
+    host.ports = some
+    host.mend()
+    sure = [(OVN, HOST, 9696), (GWBRIDGE, OUTSIDE, 9696), (OVN, OUTSIDE, 6642)]
+    refused = [(OVN, HOST, 6642), (GWBRIDGE, OUTSIDE, 6641)]
+    assert host.reached([*sure, *refused], sure) == set(sure)
+
+
+class Others:
+    """What others do to a host's rules, and what its users want, one thing after another."""
+
+    def __init__(self, host: Site, choice: random.Random) -> None:
+        self.host = host
+        self.docker = Docker(choice.choice(["20", "28"]))
+        self._choice = choice
+        self.acts: list[Callable[[], None]] = [
+            *(self.flush_filter, self.flush_nat, self.flush_mangle, self.flush_all),
+            *(self.nft_flush, self.start_docker, self.start_docker, self.take_a_rule),
+            *(self.publish, self.revoke, self.take_a_jump, self.accept_first, self.twice),
+        ]
+
+    def act(self) -> str:
+        act = self._choice.choice(self.acts)
+        act()
+        return act.__name__
+
+    def flush_filter(self) -> None:
+        run("iptables", "-F")
+        self.docker.filtering = False
+
+    def flush_nat(self) -> None:
+        run("iptables", "-t", "nat", "-F")
+        self.docker.leading = False
+
+    def flush_mangle(self) -> None:
+        run("iptables", "-t", "mangle", "-F")
+        run("ip6tables", "-t", "mangle", "-F")
+
+    def flush_all(self) -> None:
+        """As a reload of firewalld or a script of the administrator's does."""
+        for table in ("filter", "nat", "mangle"):
+            run("iptables", "-t", table, "-F")
+            run("iptables", "-t", table, "-X")
+        self.docker.filtering = self.docker.leading = False
+
+    def nft_flush(self) -> None:
+        run("nft", "flush", "ruleset")
+        self.docker.filtering = self.docker.leading = False
+
+    def start_docker(self) -> None:
+        self.docker.start()
+
+    def take_a_rule(self) -> None:
+        for table in BUILT_IN:
+            lines = run("iptables", "-t", table, "-S").splitlines()
+            ours = [one for one in lines if one.startswith("-A OVN-")]
+            if ours:
+                rule = self._choice.choice(ours).replace("-A ", "-D ", 1)
+                run("sh", "-c", f"iptables -t {table} {rule}")
+
+    def take_a_jump(self) -> None:
+        for table in BUILT_IN:
+            lines = run("iptables", "-t", table, "-S").splitlines()
+            ours = [one for one in lines if "-j OVN-" in one and not one.startswith("-A OVN-")]
+            if ours:
+                rule = self._choice.choice(ours).replace("-A ", "-D ", 1)
+                run("sh", "-c", f"iptables -t {table} {rule}")
+
+    def twice(self) -> None:
+        subprocess.run(["iptables", "-I", "FORWARD", "-j", "OVN-GATEWAY"], check=False)
+
+    def accept_first(self) -> None:
+        run("iptables", "-I", "FORWARD", "-i", LINK, "-j", "ACCEPT")
+
+    def publish(self) -> None:
+        self.host.published = [ONE]
+
+    def revoke(self) -> None:
+        self.host.published = []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_others_do_the_rules_come_back_and_say_right(host: Site, seed: int) -> None:
+    others = Others(host, random.Random(seed))
+    others.docker.start()
+    host.mend()
+    done = []
+    for _ in range(8):
+        # Several at once, as nobody waits for the driver.
+        done.append([others.act() for _ in range(random.Random(seed).randint(1, 3))])
+        others.docker.start()
+        host.mend()
+        assert host.differing() == [], done
+        try:
+            right(host, others.docker)
+        except AssertionError as error:
+            raise AssertionError(done) from error
+
+
+@pytest.mark.parametrize(
+    "command", ["iptables -F", "iptables -t nat -F", "iptables -t mangle -F", "nft flush ruleset"]
+)
+def test_the_keeper_sees_at_once_what_others_do(host: Site, command: str) -> None:
+    host.published = [ONE]
+    docker = Docker("28")
+    docker.start()
+    keeper = Keeper(host.mend, lambda: None)
+    keeper.start()
+    try:
+        _until(lambda: host.differing() == [])
+        for _ in range(2):
+            run(*command.split())
+            begun = time.monotonic()
+            _until(lambda: host.differing() == [])
+            assert time.monotonic() - begun < 3
+        docker.start()
+        _until(lambda: host.differing() == [])
+    finally:
+        keeper.stop()
+    right(host, docker)
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ovn_integrate.driver import strays
+from ovn_integrate.driver import strays, veth
 from ovn_integrate.driver.engine import Known
 from ovn_integrate.host import gateway, packet_filter
+from ovn_integrate.host.packet_filter.published import RECORD, RECORDED
 from tests.functional.driver.bed import run
 
 from .bed import Bed, Died
@@ -107,7 +108,7 @@ def test_who_restores_at_its_start_is_killed_at_every_step(
     worker = made.driver()
     ways = deaths(worker.reached())
     worker.end()
-    assert len(ways) > len(packet_filter._JUMPS)
+    assert len(ways) >= 3  # an address, and the rules of two families
     before = made.state()
     wrong = []
     for point, count in ways:
@@ -118,6 +119,25 @@ def test_who_restores_at_its_start_is_killed_at_every_step(
         if lost(before, made.state()):
             wrong.append((point, count, lost(before, made.state())))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_ports_that_only_rules_publish_are_taken_over_once(
+    made: Bed, living: Callable[[Plan], Living]
+) -> None:
+    """As an installation of a version has them that kept no other record."""
+    living(LED_OUT)
+    (port,) = packet_filter.led()
+    before = made.state()
+    interface = veth.outer(port.endpoint_id)
+    made.ovs.ctl("remove", "Interface", interface, "external_ids", RECORD.replace(":", "\\:"))
+    made.ovs.ctl("remove", "Bridge", gateway.NAME, "external_ids", RECORDED.replace(":", "\\:"))
+    made.driver().end()
+    assert packet_filter.led() == [port]
+    assert made.state() == before
+    # From now on a rule alone is what somebody left behind who died over it.
+    made.ovs.ctl("remove", "Interface", interface, "external_ids", RECORD.replace(":", "\\:"))
+    made.driver().end()
+    assert packet_filter.led() == []
 
 
 def _forget() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from ovn_integrate import netlink
 from ovn_integrate.driver import app, veth
 from ovn_integrate.host import gateway, packet_filter
-from ovn_integrate.host.packet_filter import Published
+from ovn_integrate.host.packet_filter.published import RECORD, RECORDED, Published, record
 from tests.functional.driver.bed import Host, Lan, delete, ids, new_id, run
 from tests.functional.driver.engine import MAC, DockerNetwork, address, new_mac, release
 
@@ -109,19 +110,26 @@ def test_joins_and_leaves_that_come_twice_or_alone(host: Host, lan: Lan) -> None
 
 @pytest.fixture
 def published(host: Host) -> Iterator[Any]:
-    """Publishes a port of an endpoint."""
-    host.ovs.ctl("add-br", gateway.NAME)
-    packet_filter.have(gateway.NAME, ["100.64.0.0/20"])
+    """Publishes a port of an endpoint, so that the driver's rules lead there."""
+    ids = f"external_ids:ovn-integrate\\:gateway-of-{'f' * 64}=100.64.0.1/20"
+    marked = f"external_ids:{_key(RECORDED)}=true"
+    host.ovs.ctl(
+        *("add-br", gateway.NAME, "--", "set", "Bridge", gateway.NAME, ids, marked),
+    )
 
     def publish(endpoint: dict[str, Any]) -> None:
-        one = Published(endpoint["EndpointID"], "tcp", None, 8080, "100.64.0.3", 80)
-        packet_filter.publish(one)
-        assert packet_filter.published() == [one]
+        port = Published(endpoint["EndpointID"], "tcp", None, 8080, "100.64.0.3", 80)
+        words = f'external_ids:{_key(RECORD)}="{record([port])}"'
+        host.ovs.ctl("set", "Interface", veth.outer(port.endpoint_id), words)
+        until(lambda: packet_filter.led() == [port])
 
     yield publish
-    assert packet_filter.published() == []
-    packet_filter.remove()
     host.ovs.ctl("del-br", gateway.NAME)
+    until(lambda: "GATEWAY" not in run("iptables-save"))
+
+
+def _key(name: str) -> str:
+    return name.replace(":", "\\:")
 
 
 @pytest.mark.parametrize("method", ["RevokeExternalConnectivity", "Leave", "DeleteEndpoint"])
@@ -133,8 +141,32 @@ def test_ports_are_published_no_more_whichever_call_comes_first(
     joined(host, endpoint)
     published(endpoint)
     assert host.ok(f"NetworkDriver.{method}", ids(endpoint)) == {}
-    assert packet_filter.published() == []
+    assert packet_filter.led() == []
     delete(host, endpoint)
+
+
+@pytest.mark.parametrize("command", ["iptables -t nat -F", "iptables -F", "nft flush ruleset"])
+def test_rules_come_back_when_others_took_them(
+    host: Host, lan: Lan, published: Any, command: str
+) -> None:
+    endpoint = lan.endpoint(7)
+    joined(host, endpoint)
+    published(endpoint)
+    before = rules()
+    run(*command.split())
+    until(lambda: rules() == before)
+    assert [one.endpoint_id for one in packet_filter.led()] == [endpoint["EndpointID"]]
+    delete(host, endpoint)
+
+
+def rules() -> list[str]:
+    return sorted(one for one in run("iptables-save").splitlines() if one.startswith("-A"))
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
 
 
 def test_the_mac_address_is_read_from_the_interface_as_text(host: Host, lan: Lan) -> None:
