@@ -19,6 +19,7 @@ from ovn_integrate.host import (
     central,
     controller,
     encap,
+    gateway,
     history,
     secure,
     settings,
@@ -29,7 +30,6 @@ from ovn_integrate.ovsdb import HOST, Session
 from ovn_integrate.pki.tokens import Token
 
 DONE_KEY = "ovn-integrate-up"
-
 SWITCH, SETTINGS, CONTROLLER = "Open vSwitch", "settings", "ovn-controller"
 
 _SERVER_PATIENCE = 20.0
@@ -182,6 +182,7 @@ def down(db: str, timeout: float) -> Iterator[str]:
         for step in _done_here(session, _as_it_is(session, db, timeout)):
             step.undo()
             yield step.name
+        gateway.clear(session)
         settings.write(session, {DONE_KEY: None}, "down")
     if SWITCH in done:
         vswitch.stop(timeout)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ovn_integrate.checks import (
     certificates,
     chassis,
+    rules,
     services,
     southbound,
     switch,
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     *vms.CHECKS,
     *underlay.CHECKS,
     *services.CHECKS,
+    *rules.CHECKS,
     *certificates.CHECKS,
 )
 

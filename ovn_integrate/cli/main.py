@@ -35,6 +35,11 @@ VERBS = {
     "unset-tep": (f"{_CLI}.settings:unset_tep", "Unset the tunnel endpoint."),
     "set-encap-type": (f"{_CLI}.settings:set_encap_type", "Set the tunnels' encapsulation."),
     "unset-encap-type": (f"{_CLI}.settings:unset_encap_type", "Unset the encapsulation."),
+    "set-containers-reach": (
+        f"{_CLI}.settings:set_containers_reach",
+        "Open ports of OVN to containers.",
+    ),
+    "unset-containers-reach": (f"{_CLI}.settings:unset_containers_reach", "Close them again."),
     "set": (f"{_CLI}.keys:set_key", "Set any key that ovn-controller reads."),
     "unset": (f"{_CLI}.keys:unset_key", "Unset one."),
     "keys": (f"{_CLI}.keys:list_keys", "List those keys, with types and versions."),

@@ -1,4 +1,4 @@
-"""``set-ipam``, ``set-tep``, ``set-encap-type`` and their ``unset-*``."""
+"""``set-ipam``, ``set-tep``, ``set-encap-type``, ``set-containers-reach`` and their ``unset-*``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ovn_integrate.cli import changes, completion, output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.host import addresses as host_addresses
 from ovn_integrate.host import encap, settings
+from ovn_integrate.host.packet_filter import ports as closed_ports
 
 
 @verb(name="set-ipam")
@@ -93,6 +94,31 @@ def set_encap_type(app: App, types: str, dry_run: bool, form: str) -> None:
         changes.write(session, value, "set-encap-type", form, dry_run=dry_run)
     for text in encap.warnings(wanted):
         output.warn(text)
+
+
+@verb(name="set-containers-reach")
+@click.argument("ports", metavar="PORT[,ADDRESS:PORT...]")
+@dry_run_option
+def set_containers_reach(app: App, ports: str, dry_run: bool, form: str) -> None:
+    """Open ports of OVN to this host's containers, which reach none of them otherwise.
+
+    Those are OVSDB's (6640 to 6644, 16642), the IPAM server's (9696), the tunnels' and any other
+    that such a daemon has open on this host, here and on other hosts. With "all" none is closed.
+
+    Writes external_ids ovn-integrate-containers-reach.
+    """
+    value = {settings.REACHABLE: closed_ports.check(ports)}
+    with app.host(settings.TABLES) as session:
+        changes.write(session, value, "set-containers-reach", form, dry_run=dry_run)
+
+
+@verb(name="unset-containers-reach")
+@dry_run_option
+def unset_containers_reach(app: App, dry_run: bool, form: str) -> None:
+    """Close all ports of OVN to this host's containers again."""
+    with app.host(settings.TABLES) as session:
+        wanted = dict.fromkeys((settings.REACHABLE,))
+        changes.write(session, wanted, "unset-containers-reach", form, dry_run=dry_run)
 
 
 @verb(name="unset-ipam")

@@ -19,10 +19,10 @@ from functools import partial
 from ipaddress import IPv4Interface
 from typing import Any
 
-from ovn_integrate import faultpoint, netlink, paths
+from ovn_integrate import faultpoint, netlink, paths, servers
 from ovn_integrate.errors import NotConfigured
 from ovn_integrate.host import bridge, interfaces, packet_filter, settings, vswitch
-from ovn_integrate.host.packet_filter import links, ports, published
+from ovn_integrate.host.packet_filter import links, ports, published, tables
 from ovn_integrate.host.packet_filter.compare import links_of_docker
 from ovn_integrate.host.packet_filter.published import RECORDED
 from ovn_integrate.host.packet_filter.tables import Tables
@@ -152,6 +152,25 @@ def wanted(session: Session, now: Tables) -> Wanted:
         links.outside(NAME, host.encap_ips) if used else (),
         ports.find(host),
     )
+
+
+def in_use(session: Session) -> bool:
+    """Whether this host has containers of the driver, or a network's way out, or serves Docker.
+
+    :param session: of the host's database, with `RULES`.
+    """
+    row = session.find("Bridge", name=NAME)
+    return bool(
+        servers.pid("driver")
+        or (row is not None and users(row.external_ids))
+        or any(published.ENDPOINT in one.external_ids for one in session.rows("Interface"))
+    )
+
+
+def clear(session: Session) -> None:
+    """Take all of the rules away where nobody needs them any more."""
+    if tables.installed() and not in_use(session):
+        packet_filter.remove()
 
 
 def users(ids: Mapping[str, str]) -> dict[str, IPv4Interface]:

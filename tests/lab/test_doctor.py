@@ -96,6 +96,15 @@ def test_a_bridge_of_a_datapath_that_is_not_there(path: Cluster) -> None:
     await_health(host)
 
 
+def test_rules_of_the_packet_filter_come_back(path: Cluster) -> None:
+    host = path.first
+    host.cli("driver", "stop")
+    host.run("sh", "-c", "iptables -F && iptables -t mangle -F")
+    assert "is missing" in look(host, "packet-filter")["packet-filter"]["found"]
+    assert "set right" in look(host, "packet-filter", fix=True)["packet-filter"]["mended"]
+    host.cli("driver", "start", "--detach")
+
+
 def test_a_setting_that_this_ovn_ignores(path: Cluster) -> None:
     host = path.second
     set_key(host, "ovn-set-local-ip", "true")

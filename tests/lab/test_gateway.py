@@ -365,6 +365,146 @@ def test_none_has_no_way_out_and_resolves_names(path: Cluster, outside: Host) ->
     host.docker("network", "rm", "foo")
 
 
+def gets(host: Host, container: str, url: str) -> bool:
+    """Whether a container gets an answer of HTTP, whichever."""
+    words = ("docker", "exec", container, "timeout", "4", "wget", "-S", "-O", "-", f"http://{url}")
+    done = host.run(*words, check=False)
+    return "HTTP/1." in done.stdout + done.stderr
+
+
+def lists_databases(host: Host, container: str, ip: str, port: int) -> bool:
+    """Whether a container gets an answer of OVSDB."""
+    asked = '{"method":"list_dbs","id":0,"params":[]}'
+    script = f"echo '{asked}' | timeout 3 nc -w 2 {ip} {port}"
+    return "result" in host.run("docker", "exec", container, "sh", "-c", script, check=False).stdout
+
+
+def rules_are_right(host: Host) -> bool:
+    done = host.cli("doctor", "packet-filter", "-o", "json", check=False)
+    return bool(json.loads(done.stdout)[0]["state"] == "ok")
+
+
+def plain(host: Host, name: str, *options: str) -> str:
+    """A container of Docker's own that serves; its address."""
+    script = "mkdir -p /www && echo plain >/www/index.html && exec httpd -f -p 80 -h /www"
+    host.docker("run", "-d", "--name", name, *options, IMAGE, "sh", "-c", script)
+    found = json.loads(host.docker("inspect", name))[0]["NetworkSettings"]["Networks"]
+    return str(next(iter(found.values()))["IPAddress"])
+
+
+def test_from_ovn_into_dockers_bridges_and_back_only_to_what_is_published(path: Cluster) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80")
+    host.docker("network", "create", "mine")
+    host.docker("network", "create", "-o", "com.docker.network.bridge.name=my.net", "named")
+    wait_for(lambda: rules_are_right(host), 10, "the rules")
+    floating = published(host).split("--to-destination ")[1].split(":")[0]
+    for number, network in enumerate(("bridge", "mine", "named")):
+        ip = plain(host, f"on-{network}", "--network", network, "-p", f"809{number}:80")
+        assert not gets(host, "web", ip)
+        assert gets(host, "web", f"{host.address}:809{number}")
+        assert not gets(host, f"on-{network}", floating)
+        assert gets(host, f"on-{network}", f"{host.address}:8080/cgi-bin/who")
+    host.docker("rm", "-f", "web", *(f"on-{one}" for one in ("bridge", "mine", "named")))
+    host.docker("network", "rm", "foo", "mine", "named")
+
+
+def test_docker_user_goes_first_whoever_starts_last(path: Cluster, outside: Host) -> None:
+    host = path.first
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80")
+    rule = ("DOCKER-USER", "-d", outside.address, "-j", "DROP")
+    for restart in ("driver", "docker"):
+        assert goes_out(host, "web", outside)
+        host.run("iptables", "-I", *rule)
+        assert not goes_out(host, "web", outside)
+        host.run("iptables", "-D", *rule)
+        if restart == "driver":
+            host.cli("driver", "stop")
+            host.cli("driver", "start", "--detach")
+        else:
+            host.stop_docker()
+            host.start_docker()
+            host.docker("start", "web")
+        wait_for(lambda: rules_are_right(host), 10, "the rules")
+        shown = host.run("iptables", "-S", "FORWARD").stdout.splitlines()
+        jumps = [one for one in shown if one.startswith("-A")][:2]
+        assert jumps == ["-A FORWARD -j DOCKER-USER", "-A FORWARD -j OVN-GATEWAY"]
+    wait_for(lambda: goes_out(host, "web", outside), 10, "the way out")
+    host.docker("rm", "-f", "web")
+    host.docker("network", "rm", "foo")
+
+
+@pytest.mark.parametrize(
+    "flush", ["iptables -F", "iptables -t nat -F", "iptables -t mangle -F", "nft flush ruleset"]
+)
+def test_rules_that_others_took_come_back_in_seconds(
+    path: Cluster, outside: Host, flush: str
+) -> None:
+    host = path.first
+    if not host.run("sh", "-c", f"command -v {flush.split()[0]}", check=False).stdout:
+        pytest.skip("no nft")
+    create(host, "-o", "ovn.gateway=ovn")
+    web(host, "web", "foo", "-p", "8080:80")
+    before = published(host)
+    host.run(*flush.split())
+    wait_for(lambda: rules_are_right(host), 5, "the rules")
+    assert published(host) == before
+    assert who(outside, f"{host.address}:8080") == outside.address
+    assert goes_out(host, "web", outside)
+    assert not gets(host, "web", f"{path.central.address}:9696")
+    host.docker("rm", "-f", "web")
+    host.docker("network", "rm", "foo")
+    host.stop_docker()  # its own rules it makes at its start only
+    host.start_docker()
+
+
+def test_ports_of_ovn_are_closed_to_containers_of_all_ways_out(
+    path: Cluster, outside: Host
+) -> None:
+    host, central = path.first, path.central
+    own, unusual = f"{host.address}:9696", f"{host.address}:9797"
+    northbound = f"tcp:{central.address}:6641"
+    create(host, "-o", "ovn.gateway=ovn")
+    create(host, name="bar", subnet="192.168.2.0/24")
+    run_container(host, "by-ovn", "foo")
+    run_container(host, "by-docker", "bar")
+    plain(host, "of-docker")
+    host.run("ovs-vsctl", "set-manager", "ptcp:6649")
+    try:
+        for listen in (own, unusual):
+            words = ("ipam", "start", "--detach", "--listen", listen, "--nb", northbound)
+            host.cli(*words, "--insecure")
+            host.cli("driver", "stop")
+            host.cli("driver", "start", "--detach")
+            assert get_from(outside, listen)
+            for name in ("by-ovn", "by-docker", "of-docker"):
+                assert gets(host, name, f"{outside.address}/")
+                assert not gets(host, name, listen)
+                assert not gets(host, name, f"172.17.0.1:{listen.rpartition(':')[2]}")
+                assert not gets(host, name, f"{central.address}:9696")
+                assert not lists_databases(host, name, central.address, 6641)
+                assert not lists_databases(host, name, central.address, 6642)
+                assert not lists_databases(host, name, host.address, 6649)
+            host.cli("ipam", "stop")
+        # Where it is said that they may:
+        host.cli("set-containers-reach", f"{central.address}:6641,9696")
+        wait_for(lambda: rules_are_right(host), 10, "the rules")
+        assert gets(host, "by-ovn", f"{central.address}:9696")
+        assert lists_databases(host, "by-docker", central.address, 6641)
+        assert not lists_databases(host, "by-docker", central.address, 6642)
+    finally:
+        host.cli("unset-containers-reach")
+        host.run("ovs-vsctl", "del-manager")
+    host.docker("rm", "-f", "by-ovn", "by-docker", "of-docker")
+    host.docker("network", "rm", "foo", "bar")
+
+
+def get_from(host: Host, place: str) -> bool:
+    return bool(host.run("busybox", "wget", "-q", "-O", "-", f"http://{place}/", timeout=20).stdout)
+
+
 def test_an_internal_network_has_no_way_out(path: Cluster, outside: Host) -> None:
     host = path.first
     create(host, "--internal", "-o", "ovn.gateway=ovn")

@@ -107,7 +107,12 @@ def test_a_verb_can_be_shortened(word: str, verb: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("se",), "'se' is short for several: set-ipam, set-tep, set-encap-type, set"),
+        (
+            ("se",),
+            "'se' is short for several: "
+            + ", ".join(f"set-{one}" for one in ("ipam", "tep", "encap-type", "containers-reach"))
+            + ", set",
+        ),
         (("driver", "sta"), "'sta' is short for several: start, status"),
         (("shwo",), "No such command 'shwo'; did you mean 'show'?"),
         (("driver", "stauts"), "No such command 'stauts'; did you mean 'status'?"),

@@ -8,9 +8,10 @@ end takes what comes from this host's address, which what a container sends has 
 from __future__ import annotations
 
 import os
+import re
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from ovn_integrate import paths, servers
@@ -25,6 +26,7 @@ ovn-northd."""
 UDP = (4789, 6081)
 """VXLAN, Geneve."""
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 _LISTEN = "0A"  # TCP_LISTEN of the kernel's tcp_states.h
 Place = tuple[str, int]
 """An address and a port there."""
@@ -90,12 +92,19 @@ def check(text: str) -> str:
 def _place(word: str) -> Place | None:
     """An address, or none, and a port; None for what is neither."""
     address, _, port = word.rpartition(":")
-    try:
-        number = int(port)
-        known = str(ip_address(address.removeprefix("[").removesuffix("]"))) if address else ""
-    except ValueError:
+    known = _spelled(address.removeprefix("[").removesuffix("]")) if address else ""
+    if known is None or not _NUMBER.fullmatch(port) or int(port) >= 1 << 16:
         return None
-    return (known, number) if 0 < number < 1 << 16 else None
+    return known, int(port)
+
+
+def _spelled(address: str) -> str | None:
+    """An address as iptables-save(8) has it; None for what is none."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.inet_ntop(family, socket.inet_pton(family, address))
+    except (OSError, ValueError):
+        return None
 
 
 def listening_ports() -> set[int]:
@@ -170,7 +179,6 @@ def _remotes(*lists: str | None) -> Sequence[str]:
 
 
 def _literal(host: str, port: int) -> Iterator[Place]:
-    try:
-        yield str(ip_address(host)), port
-    except ValueError:
-        return
+    known = _spelled(host)
+    if known:
+        yield known, port
