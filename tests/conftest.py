@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-from tests import neutron, timing
+from tests import chance, neutron, timing
 from tests.neutron.installed import installed
 
 # How long an example takes is the machine's business. No examples are kept: a run leaves nothing.
@@ -21,12 +21,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Debian suites whose Open vSwitch, OVN, Docker and Python the lab's hosts run, "
         "or 'all'; the machine's own if not given",
     )
+    chance.add_options(parser)
     parser.addoption(
         "--record",
         action="store_true",
         help="write down what a real Neutron answers in tests/functional/ipam_api, as what the "
         "IPAM server is compared with",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Before modules of tests are read, and before Hypothesis looks for a seed."""
+    chance.configure(config)
+
+
+def pytest_report_header() -> str:
+    return chance.described()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -37,6 +48,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The last but pytest's own closing line."""
+    terminalreporter.write_line(chance.described())
     lines = timing.table()
     if lines:
         terminalreporter.section("what took how long")

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests import chance
+
 from . import owners
 from .cluster import IMAGE, Cluster, address, run_container
 from .command import CommandError
@@ -18,7 +20,6 @@ from .waiting import wait_for
 
 NETWORK = "blue"
 KEPT, PEER = "kept", "peer"
-SEED = int(os.environ.get("CHAOS_SEED", "1"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "5"))
 COLLECTING = ("--gc-interval", "3")
 
@@ -38,7 +39,6 @@ class Fault:
 
 def make_talkers(made: Cluster) -> None:
     """A network on both hosts, and on each a container that stays."""
-    print(f"CHAOS_SEED={SEED}")
     made.first.cli("network", "create", NETWORK, "--subnet", "192.168.1.0/24")
     for host in made.hosts:
         serve(host)
@@ -97,7 +97,7 @@ class Load:
 
 def under_load(made: Cluster, fault: Fault) -> None:
     """Make a fault under load, and see that afterwards all is as it was."""
-    moments = random.Random(f"{SEED} {fault.name}")
+    moments = random.Random(f"{chance.seed()} {fault.name}")
     before = [address(host, name, NETWORK) for host, name in both(made)]
     with Load(made) as load:
         load.more(moments.randint(1, 4))

@@ -1,8 +1,8 @@
 """Faults under a load of containers that come and go; afterwards all is as it was.
 
 Same endpoints, same addresses, nothing without an owner. Where the data path does not hang on what
-was killed, two long-lived containers talk throughout. CHAOS_SEED tells the moments, CHAOS_SECONDS
-makes each fault longer.
+was killed, two long-lived containers talk throughout. The seed tells the faults and the
+moments, CHAOS_SECONDS makes each fault longer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+
+from tests import chance
 
 from . import owners, power
 from .cluster import IMAGE, Cluster, address, cluster, run_container
@@ -212,7 +214,7 @@ def test_the_first_packet_arrives(made: Cluster) -> None:
     assert not lost, f"{lost} of 50 were lost"
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", chance.some(FAULTS, "chaos"), ids=lambda fault: fault.name)
 def test_under_load(made: Cluster, fault: Fault) -> None:
     under_load(made, fault)
 

@@ -1,6 +1,6 @@
 """One truth: whoever is killed, NB holds what the clients were told, and nothing else.
 
-``CHAOS_SECONDS`` and ``CHAOS_SEED`` in the environment make it run longer, and otherwise.
+``CHAOS_SECONDS`` in the environment makes it run longer, ``--seed`` otherwise.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from ovn_integrate.driver.neutron import Client
+from tests import chance
 from tests.functional.cluster.bed import Bed, cluster, until
 from tests.functional.cluster.clients import Told, Worker
 from tests.functional.namespaces import own_network
 
 _SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
-_SEED = int(os.environ.get("CHAOS_SEED", "1"))
 _CLIENTS = 8
 _SUBNET = "10.0.0.0/26"
 _ADDRESSES = 61
@@ -40,7 +40,7 @@ def test_nb_holds_what_the_clients_were_told(bed: Bed) -> None:
     client.create("subnets", network_id=network, cidr=_SUBNET, ip_version=4)
     told, over = Told(), threading.Event()
     workers = [
-        Worker(number, _SEED, Client(_turned(bed.urls, number)), network, told, over)
+        Worker(number, chance.seed(), Client(_turned(bed.urls, number)), network, told, over)
         for number in range(_CLIENTS)
     ]
     with ThreadPoolExecutor(_CLIENTS) as pool:
@@ -65,7 +65,7 @@ def _turned(urls: list[str], number: int) -> list[str]:
 
 def _kill_for(bed: Bed, seconds: float) -> dict[str, int]:
     """Kill members and servers, and have them come back, one after another."""
-    rng, over = random.Random(_SEED), threading.Event()
+    rng, over = random.Random(chance.seed()), threading.Event()
     timer = threading.Timer(seconds, over.set)
     timer.start()
     killed = {"leader": 0, "member": 0, "majority": 0, "server": 0}

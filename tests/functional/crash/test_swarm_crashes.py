@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests import chance
+
 from .bed import Bed
 from .deaths import deaths, lost
 from .docker import Plan
@@ -38,7 +40,7 @@ def test_asked_again_nothing_stays(made: Bed, name: str, early: bool) -> None:
     assert len(ways) > 5
     before = made.state()
     wrong = []
-    for point, count in ways:
+    for point, count in chance.some(ways, f"again {name}"):
         swarm = Swarm(made, plan, made.driver(point, count), again=True, early=early)
         said = _life(swarm)
         swarm.driver.end()
@@ -58,7 +60,7 @@ def test_of_what_fails_for_good_everybody_is_told(made: Bed, name: str) -> None:
     ways = undisturbed(made, plan, False)
     before = made.state()
     wrong = []
-    for point, count in ways:
+    for point, count in chance.some(ways, f"failed {name}"):
         swarm = Swarm(made, plan, made.driver(point, count), again=False, early=False)
         said = _life(swarm)
         swarm.collect()

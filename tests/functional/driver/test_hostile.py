@@ -18,8 +18,8 @@ from ovn_integrate.driver import app, options
 from ovn_integrate.driver.policy import ALLOW, GROUP, ICC
 from ovn_integrate.errors import Invalid
 from ovn_integrate.web import THREADS
+from tests import chance
 from tests.functional.driver.bed import Host, Lan, ids, new_id
-from tests.functional.fuzz import MORE
 
 TEXTS = (
     *("../../etc/passwd", "a\0b", "a\nb", "x" * 10_240, "ünïcode", "'\"`", "--all", "-"),
@@ -102,7 +102,7 @@ METHODS = sorted(name for name in app.METHODS if name != "Plugin.Activate")
 
 @pytest.mark.parametrize("method", METHODS)
 @given(body=st.dictionaries(st.sampled_from(_KEYS), _VALUE, max_size=6), real=st.booleans())
-@settings(max_examples=12 * MORE, **_SETTINGS)
+@settings(max_examples=chance.times(12), **_SETTINGS)
 def test_a_body_of_any_values(host: Host, method: str, body: dict[str, Any], real: bool) -> None:
     if real:
         body |= {"NetworkID": new_id(), "EndpointID": new_id()}
@@ -111,7 +111,7 @@ def test_a_body_of_any_values(host: Host, method: str, body: dict[str, Any], rea
 
 
 @given(method=st.sampled_from(METHODS), data=st.binary(max_size=100))
-@settings(max_examples=40 * MORE, **_SETTINGS)
+@settings(max_examples=chance.times(40), **_SETTINGS)
 def test_a_body_of_any_bytes(host: Host, method: str, data: bytes) -> None:
     status, answer = send(host, method, data)
     assert status in (200, 400)
