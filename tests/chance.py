@@ -37,10 +37,10 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def configure(config: pytest.Config) -> None:
-    """Choose the tenth. A worker has the seed from who started it, as an option."""
+    """Choose the tenth; a worker takes that of who started it."""
     global _whole, _seed
-    if config.option.seed is None:
-        config.option.seed = secrets.randbelow(10_000)
+    given = getattr(config, "workerinput", {}).get("seed", config.option.seed)
+    config.option.seed = secrets.randbelow(10_000) if given is None else given
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(config.option.seed)
     _whole, _seed = config.option.whole, config.option.seed

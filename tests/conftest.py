@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import settings
 
 from tests import chance, neutron, timing
+from tests.lab import tally
 from tests.neutron.installed import installed
 
 # How long an example takes is the machine's business. No examples are kept: a run leaves nothing.
 settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")
+TESTS = Path(__file__).parent
+ORDER = ("lab", "functional", "openstack", "supply", "unit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     chance.configure(config)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """What pytest-xdist gives a worker."""
+    node.workerinput["seed"] = node.config.option.seed
+
+
 def pytest_report_header() -> str:
     return chance.described()
 
@@ -43,17 +55,30 @@ def pytest_report_header() -> str:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """With several workers, pytest calls this where all of their reports come together."""
     timing.note(report)
+    tally.note(report)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The last but pytest's own closing line."""
-    terminalreporter.write_line(chance.described())
+    for line in (*tally.lines(), chance.described()):
+        terminalreporter.write_line(line)
     lines = timing.table()
     if lines:
         terminalreporter.section("what took how long")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several workers begin with what takes longest, so that they end at about the same time."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).parts[0]))
+
+
+def _rank(folder: str) -> int:
+    return ORDER.index(folder) if folder in ORDER else 0
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

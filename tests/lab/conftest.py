@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
@@ -16,12 +15,7 @@ from . import suite
 from .cluster import Cluster
 from .command import ENVIRONMENT
 from .lab import Lab, lab_ready
-
-# Of the unit and functional tests that a lab test runs in a host, the number.
-INSIDE = "passed inside"
-
-_passed: Counter[str] = Counter()
-_passed_inside: Counter[str] = Counter()
+from .tally import SUITE
 
 
 @cache
@@ -81,7 +75,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before any fixture: a machine without the lab skips, unless REQUIRE=lab says it must not."""
-    reason = _obstacle(_suite_of(item)) or _missing(item)
+    name = _suite_of(item)
+    item.user_properties.append((SUITE, name))
+    reason = _obstacle(name) or _missing(item)
     if reason is None:
         return
     if "lab" in os.environ.get("REQUIRE", "").split(","):
@@ -95,24 +91,6 @@ def _missing(item: pytest.Item) -> str | None:
     search = ENVIRONMENT["PATH"]
     missing = [name for name in wanted if shutil.which(name, path=search) is None]
     return f"not installed: {', '.join(missing)}" if missing else None
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Count what passed on which suite."""
-    outcome = yield
-    report = outcome.get_result()  # type: ignore[attr-defined]
-    if report.when == "call" and report.passed:
-        _passed[_suite_of(item)] += 1
-        _passed_inside[_suite_of(item)] += int(dict(report.user_properties).get(INSIDE, 0))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for name, count in _passed.items():
-        versions = suite.get(name).versions
-        inside = f", {_passed_inside[name]} unit and functional ones in a host"
-        said = f"{name} ({versions}): {count} lab tests passed"
-        terminalreporter.write_line(said + (inside if _passed_inside[name] else ""))
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .conftest import INSIDE
 from .host import Host
 from .lab import Lab
+from .tally import INSIDE
 
 _LONG = 1800  # seconds
 # netplan, ifupdown and NetworkManager, which these ask, are not among the hosts' programs.
