@@ -272,7 +272,7 @@ def _certificate(session: Session, wish: Wish) -> Step:
 
     return Step(
         "certificate",
-        lambda: membership.is_member(session, trusted()),
+        lambda: membership.is_member(session, trusted(), wish.token, wish.timeout),
         lambda: membership.join(session, wish.token, trusted(), wish.timeout),
         lambda: membership.leave(session),
         makes="asked for",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 
+from ovn_integrate.pki import ledger, x509
 from ovn_integrate.web import Files
 
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -39,6 +41,17 @@ class Authority:
             *("-extfile", more),
         )
         return Files(certificate, key, self.certificate)
+
+
+def enter(remote: str, files: Files) -> None:
+    """Have the ledger of a Northbound say that a certificate is good."""
+    ledger.Ledger(remote).change(partial(_write, x509.read(files.certificate)), "enter")
+
+
+def _write(certificate: x509.Certificate, entries: ledger.Entries) -> None:
+    name, role, serial = certificate.name, certificate.role, certificate.serial
+    issued = ledger.Issued(name, role, "", serial, certificate.not_after)
+    entries[issued.key] = issued.entry()
 
 
 def _openssl(*words: object) -> None:

@@ -143,7 +143,16 @@ def run(
     metavar="ADDRESS[,...]",
     help="Where HOST reaches the central host.  [default: where Southbound listens]",
 )
-def token(app: App, host: str, expires: float, address: str | None, form: str) -> None:
+@click.option(
+    "--system-id",
+    metavar="ID",
+    help="Of the chassis that HOST is, also where another key had that name: a host that was "
+    "installed again, or was a chassis in the open mode.  [default: the one that HOST has, if "
+    "nobody is known by it]",
+)
+def token(
+    app: App, host: str, expires: float, address: str | None, system_id: str | None, form: str
+) -> None:
     """Print a token with which the host of this name may join, once.
 
     It holds the addresses of this central host, the fingerprint of its authority and a secret, of
@@ -155,7 +164,7 @@ def token(app: App, host: str, expires: float, address: str | None, form: str) -
         hint = "ovn-integrate central start --tls --listen ADDRESS"
         raise NotConfigured("OVN central", "listens for this host only", hint)
     register = membership.register(authority, app.timeout)
-    made = tokens.offer(register, host, where, expires * 60)
+    made = tokens.offer(register, host, where, expires * 60, system_id)
     if not output.data({"token": made.encode(), "host": host, "expires": made.expires}, form):
         output.line(made.encode())
 

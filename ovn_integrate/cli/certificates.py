@@ -1,8 +1,9 @@
-"""``certificates list|renew|revoke``."""
+"""``certificates list|renew|revoke|issue|accept``."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
 from ovn_integrate.enrol import host as membership
-from ovn_integrate.errors import NotConfigured
+from ovn_integrate.errors import Conflict, Invalid, NotConfigured
 from ovn_integrate.host import central, secure, settings
-from ovn_integrate.pki import x509
+from ovn_integrate.pki import files, x509
 from ovn_integrate.pki.authority import Authority
 
 _UNTIL = "%Y-%m-%d %H:%M:%SZ"
@@ -27,17 +28,21 @@ def certificates() -> None:
 
 
 @verb(name="list")
-def list_(app: App, form: str) -> None:
-    """List those of this host; on a central one, its servers' and what hosts were given.
+@click.option("--all", "every", is_flag=True, help="Those that have ended too.")
+def list_(app: App, every: bool, form: str) -> None:
+    """List those of this host; on a central one, what was signed, and what of it was revoked.
 
-    Of the latter those that have ended are not shown. A serial number is in hexadecimal.
+    A serial number is in hexadecimal.
     """
     authority = Authority(paths.pki())
     if authority.made:
-        found = _of_files(authority.server) + [
+        found = [
             _row(one.name, one.role, one.host, one.serial, one.not_after, one.revoked)
             for one in membership.register(authority, app.timeout).issued()
+            if every or one.not_after > time.time()
         ]
+        known = {row["serial"] for row in found}
+        found = [row for row in _of_files(authority.server) if row["serial"] not in known] + found
     else:
         found = _of_files(membership.certificate(), membership.authority())
     columns = {"NAME": "name", "ROLE": "role", "HOST": "host", "SERIAL": "serial"}
@@ -54,7 +59,7 @@ def renew(app: App, if_due: bool, form: str) -> None:
     """
     authority = Authority(paths.pki())
     done = []
-    if authority.made and secure.make([], anew=not if_due):
+    if authority.made and secure.make([], anew=not if_due, enter=partial(_enter, app)):
         done.append(str(authority.server))
     if membership.certificate().exists():
         with app.host(settings.TABLES) as session:
@@ -71,29 +76,80 @@ def renew(app: App, if_due: bool, form: str) -> None:
 
 @verb(audited=lambda options: [options["name"]])
 @click.argument("name")
-def revoke(app: App, name: str, form: str) -> None:
+@click.option(
+    "--role",
+    type=click.Choice([x509.CHASSIS, x509.CENTRAL, x509.OPERATOR]),
+    help="Only what it has of this role, as hosts and chassis may have one name.",
+)
+def revoke(app: App, name: str, role: str | None, form: str) -> None:
     """Take back what was signed for a host, by its name or its chassis', and delete the chassis.
 
-    To be done on a central host. The IPAM servers refuse it at once, and renew it no more. Open
-    vSwitch knows no list of revoked certificates: for Southbound the certificate is good until it
-    ends, so keep that host away from port 6642 until then.
+    To be done on a central host, for a chassis, another central host or an operator. Its join
+    tokens end as well. The IPAM servers refuse it at once, and renew it no more. Open vSwitch knows
+    no list of revoked certificates: for Southbound the certificate is good until it ends, so keep
+    that host away from port 6642 until then; and of a central host, from 6641 too.
     """
+    if not name:
+        raise click.UsageError("NAME is empty")
     authority = Authority(paths.pki()).require()
-    taken = membership.register(authority, app.timeout).revoke(name)
-    app.changed += [one.serial for one in taken]
-    gone = [one for one in {one.name for one in taken} if central.delete_chassis(one, app.timeout)]
+    own = x509.read(authority.server).serial if authority.server.exists() else None
+    taken = membership.register(authority, app.timeout).revoke(name, role, own)
+    certificates = taken.certificates
+    app.changed += [one.serial for one in certificates]
+    chassis = {one.name for one in certificates if one.role == x509.CHASSIS}
+    gone = [one for one in chassis if central.delete_chassis(one, app.timeout)]
     output.outcome(
         bool(taken),
-        f"{name}: {len(taken)} certificates revoked",
+        f"{name}: {len(certificates)} certificates and {taken.tokens} join tokens revoked",
         f"{name}: nothing that was good",
         form,
-        serials=[one.serial for one in taken],
+        serials=[one.serial for one in certificates],
+        tokens=taken.tokens,
         chassis=sorted(gone),
     )
-    if taken:
-        end = time.strftime(_UNTIL, time.gmtime(max(one.not_after for one in taken)))
+    if certificates:
+        end = time.strftime(_UNTIL, time.gmtime(max(one.not_after for one in certificates)))
         words = "still takes this certificate; keep the host away from port"
         output.warn(f"Southbound {words} {paths.SB_PORT} until {end}")
+
+
+@verb()
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+def issue(app: App, name: str, file: Path, form: str) -> None:
+    """Make a key and a certificate for an operator, which may do everything at the IPAM server.
+
+    To be done on a central host. FILE gets both, for root alone; Northbound takes it not.
+    """
+    authority = Authority(paths.pki()).require()
+    if file.exists():
+        raise Conflict(str(file), "exists", "another FILE")
+    key = x509.new_key()
+    signed = membership.register(authority, app.timeout).issue(x509.request(key, name))
+    files.write(file.absolute(), key + signed)
+    output.outcome(True, f"operator {name}: {file}", "", form, file=str(file))
+
+
+@verb()
+@click.argument("file", type=click.Path(path_type=Path))
+def accept(app: App, file: Path, form: str) -> None:
+    """Let in who has the certificate of FILE, which an authority of your own signed.
+
+    To be done on a central host, of each certificate that IPAM servers with --ca-certificate are
+    to know; also of a central host's that was revoked and is to be one again.
+    """
+    certificate = x509.read(file)
+    roles = (x509.CHASSIS, x509.CENTRAL, x509.OPERATOR)
+    if certificate.role not in roles or not certificate.name:
+        what = f"is of no role (its unit is {certificate.role!r})"
+        raise Invalid(str(file), what, ", ".join(roles))
+    words = f"{certificate.role} {certificate.name}"
+    known = membership.enter(certificate, app.timeout, chosen=True)
+    output.outcome(known, f"{words}: is let in", f"{words}: is let in already", form)
+
+
+def _enter(app: App, certificate: x509.Certificate) -> bool:
+    return membership.enter(certificate, app.timeout)
 
 
 def _of_files(*files: Path) -> list[dict[str, Any]]:
@@ -117,5 +173,5 @@ def _row(
     }
 
 
-for _verb in (list_, renew, revoke):
+for _verb in (list_, renew, revoke, issue, accept):
     certificates.add_command(_verb)

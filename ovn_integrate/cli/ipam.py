@@ -46,7 +46,7 @@ def ipam() -> None:
 @click.option(
     "--ca-certificate",
     metavar="FILE",
-    help="Who signs clients' certificates; which of those were revoked stands in Northbound.",
+    help="Who signs clients' certificates; which of them are good, the ledger in Northbound tells.",
 )
 @click.option(
     "--token-file",
@@ -122,9 +122,11 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
             options["nb"],
             log,
             partial(Known, tokens=tokens) if guarded else None,
-            None if files is None else lambda inner: enrolment(inner, paths.pki(), options["nb"]),
-            audit,
-            everybodys,
+            audit=audit,
+            open=everybodys,
+            enrolment=None
+            if files is None
+            else lambda inner, store: enrolment(inner, paths.pki(), options["nb"], store),
         ),
         bind=bind,
         pidfile=paths.pidfile("ipam"),

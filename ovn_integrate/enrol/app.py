@@ -1,29 +1,44 @@
 """The central host's side: signing, in front of the IPAM server's own application.
 
 ``GET /v1/ca`` gives the certificate by which servers are trusted, ``POST /v1/join`` signs for a
-join token, ``POST /v1/renew`` for a client certificate. Everything else is the inner application's.
+join token, ``POST /v1/renew`` for a client certificate, and ``GET /v1/certificate`` tells whether
+that is let in. Everything else is the inner application's.
+
+Strangers may ask, so that each address may so often, and the secret of a token is looked up before
+anything else of it is read.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ovn_integrate import audit, jsontext
-from ovn_integrate.enrol.fresh import Fresh
-from ovn_integrate.errors import Error, Invalid, NotConfigured, NotPermitted
+from ovn_integrate.enrol import known
+from ovn_integrate.enrol.fresh import Entered, Fresh
+from ovn_integrate.enrol.limit import Limit, network
+from ovn_integrate.errors import Conflict, Error, Invalid, NotConfigured, NotPermitted
 from ovn_integrate.host.secure import host_name
+from ovn_integrate.ovsdb import TIMEOUT
+from ovn_integrate.pki import register as registers
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
-from ovn_integrate.pki.ledger import Ledger
-from ovn_integrate.pki.register import Register
+from ovn_integrate.pki.ledger import Issued, Ledger
+from ovn_integrate.pki.register import Place, Register
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-CA, JOIN, RENEW = "/v1/ca", "/v1/join", "/v1/renew"
+CA, JOIN, RENEW, CERTIFICATE = "/v1/ca", "/v1/join", "/v1/renew", "/v1/certificate"
+
+BURST, RATE = 120, 2.0
+"""Of one address: hosts of a site join at once, and may have one address for others."""
+
+_RENEWALS, _RENEWAL_RATE = 10, 1 / 60
+"""Of one chassis: each is a line of the ledger for a while."""
 
 _LONGEST = 16384
 _TEXT = "application/x-pem-file"
@@ -31,30 +46,66 @@ _TEXT = "application/x-pem-file"
 log = logging.getLogger(__name__)
 
 
-def application(inner: Wsgi, folder: Path, nb_remote: str) -> Wsgi:
+class Watched(Protocol):
+    """What the server knows of Northbound without asking it; raises DatabaseUnavailable."""
+
+    def certificate(self, serial: str) -> Issued | None:
+        """What the ledger says of a certificate."""
+
+    def has_token(self, key: str) -> bool:
+        """Whether the ledger has a join token."""
+
+    def holds(self, name: str) -> Sequence[str]:
+        """What is a chassis' of that name, for people."""
+
+
+def application(inner: Wsgi, folder: Path, nb_remote: str, watched: Watched) -> Wsgi:
     """The application that answers these paths itself and leaves the others to ``inner``.
 
     A host that joins has no certificate yet: what serves this must ask for one, and not demand it.
 
-    The certificate of the servers, which this one shows as well, is renewed when it is due.
+    The certificate of the servers, which this one shows as well, is renewed when it is due, and
+    entered in the ledger, without which it lets nobody in.
 
     :param folder: :func:`ovn_integrate.paths.pki`; there may be no authority in it.
     :param nb_remote: of Northbound, where what is signed is written down.
+    :param watched: the same Northbound.
     """
-    authority = Authority(folder)
-    Fresh(lambda: authority.made and authority.serve(host_name(), [])).start()
-    return _Enrolment(inner, Register(authority, Ledger(nb_remote)))
+    authority, ledger = Authority(folder), Ledger(nb_remote)
+
+    def enter(certificate: x509.Certificate) -> bool:
+        return registers.enter(ledger, certificate, host_name(), chosen=False)
+
+    def renew() -> bool:
+        return authority.made and authority.serve(host_name(), [], enter=enter)
+
+    def entered() -> None:
+        if authority.made and authority.server.exists():
+            own = x509.read(authority.server)
+            if watched.certificate(own.serial) is None:
+                enter(own)
+
+    def places(name: str) -> list[Place]:
+        return [*map(Place, watched.holds(name)), *known.places(name, TIMEOUT)]
+
+    Entered(entered).start()
+    Fresh(renew).start()
+    return _Enrolment(inner, Register(authority, ledger, places), watched)
 
 
 class _Enrolment:
-    def __init__(self, inner: Wsgi, register: Register) -> None:
+    def __init__(self, inner: Wsgi, register: Register, watched: Watched) -> None:
         self._inner = inner
         self._register = register
+        self._watched = watched
         self._authority = register.authority
+        self._limit = Limit(BURST, RATE)
+        self._renewals = Limit(_RENEWALS, _RENEWAL_RATE)
         self._pages: dict[str, tuple[str, Callable[[dict[str, Any]], bytes]]] = {
             CA: ("GET", self._ca),
             JOIN: ("POST", self._join),
             RENEW: ("POST", self._renew),
+            CERTIFICATE: ("GET", self._certificate),
         }
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -63,13 +114,17 @@ class _Enrolment:
             return self._inner(environ, start)
         environ["ovn_integrate.route"] = environ["PATH_INFO"]
         method, answer = page
-        if environ["REQUEST_METHOD"] != method:
-            audit.note(environ, why=f"Invalid: {method} it")
-            return _refusal(405, "Invalid", f"{method} it", start)
         try:
+            self._count(self._limit, network(environ.get("REMOTE_ADDR") or ""))
+            if environ["REQUEST_METHOD"] != method:
+                audit.note(environ, why=f"Invalid: {method} it")
+                return _refusal(405, "Invalid", f"{method} it", start)
             if not self._authority.made:
                 raise NotConfigured("certification authority", "is not on this host")
             body = answer(environ)
+        except _TooOften as error:
+            audit.note(environ, why=str(error))
+            return _refusal(429, "OverLimit", str(error), start, error.seconds)
         except Error as error:
             log.warning("%s: %s", environ["PATH_INFO"], error)
             audit.note(environ, why=f"{type(error).__name__}: {error}")
@@ -84,21 +139,46 @@ class _Enrolment:
         joins = path == JOIN or (path == RENEW and environ.get("ovn_integrate.certificate"))
         return _LONGEST if allowed is not None and joins else allowed
 
+    def _count(self, limit: Limit, key: str) -> None:
+        seconds = math.ceil(limit.wait(key))
+        if seconds:
+            raise _TooOften(seconds)
+
     def _ca(self, _: dict[str, Any]) -> bytes:
         return self._authority.certificate.read_bytes()
 
     def _join(self, environ: dict[str, Any]) -> bytes:
         body = _body(environ)
-        request, host = _text(body, "request").encode(), _text(body, "host")
+        secret, host = _text(body, "secret"), _text(body, "host")
         audit.note(environ, ids=[host])
-        signed = tokens.redeem(self._register, _text(body, "secret"), host, request)
-        return _noted(environ, [host], signed)
+        if not self._watched.has_token(tokens.key(secret)):
+            raise tokens.unknown()
+        request = _text(body, "request").encode()
+        return _noted(environ, [host], tokens.redeem(self._register, secret, host, request))
 
     def _renew(self, environ: dict[str, Any]) -> bytes:
         serial = _serial(environ)
         audit.note(environ, ids=[serial])
+        issued = self._watched.certificate(serial)
+        if issued is None:
+            hint = "ovn-integrate central token HOST, there"
+            raise Conflict(f"certificate {serial}", "may not renew itself", hint)
+        self._count(self._renewals, issued.name)
         request = _text(_body(environ), "request").encode()
         return _noted(environ, [serial], self._register.renew(request, serial))
+
+    def _certificate(self, environ: dict[str, Any]) -> bytes:
+        serial = _serial(environ)
+        issued = self._watched.certificate(serial)
+        if issued is None or not issued.valid:
+            raise NotPermitted(f"certificate {serial}", "is not good any more", "join again")
+        return f"{serial}\n".encode()
+
+
+class _TooOften(Exception):
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"this address: asks too often; try again in {seconds} s")
+        self.seconds = seconds
 
 
 def _everybody(_: Mapping[str, Any]) -> int | None:
@@ -132,7 +212,7 @@ def _body(environ: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid("body", f"has more than {_LONGEST} bytes, or no length")
     try:
         body = jsontext.parse(environ["wsgi.input"].read(int(length)))
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Invalid("body", "is no JSON object")
@@ -146,13 +226,23 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _refusal(status: int, kind: str, said: str, start: Callable[..., Any]) -> Iterable[bytes]:
+def _refusal(
+    status: int, kind: str, said: str, start: Callable[..., Any], after: int = 0
+) -> Iterable[bytes]:
+    """:param after: seconds after which to try again; 0 for no word of that."""
     # As the API's errors are, which clients of this server can read.
     body = {"NeutronError": {"type": kind, "message": said, "detail": ""}}
-    return _reply(status, "application/json", jsontext.dumps(body).encode(), start)
+    later = [("Retry-After", str(after))] if after else []
+    return _reply(status, "application/json", jsontext.dumps(body).encode(), start, later)
 
 
-def _reply(status: int, kind: str, body: bytes, start: Callable[..., Any]) -> Iterable[bytes]:
-    headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+def _reply(
+    status: int,
+    kind: str,
+    body: bytes,
+    start: Callable[..., Any],
+    more: Sequence[tuple[str, str]] = (),
+) -> Iterable[bytes]:
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *more]
     start(f"{status} {HTTPStatus(status).phrase}", headers)
     return [body]

@@ -6,11 +6,13 @@ import hmac
 import http.client
 import json
 import ssl
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ovn_integrate import errors
-from ovn_integrate.enrol.app import CA, JOIN, RENEW
+from ovn_integrate.enrol.app import CA, CERTIFICATE, JOIN, RENEW
 from ovn_integrate.errors import DatabaseUnavailable, Error, Invalid, NotPermitted, ServiceFailed
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.settings import endpoint
@@ -21,6 +23,8 @@ T = TypeVar("T")
 
 _LONGEST = 1 << 16
 """Bytes of an answer, which may be anybody's."""
+
+_TOO_OFTEN = 429
 
 _WHO = "who stands in between? or: ovn-integrate central token HOST, there"
 _HINT = "is the IPAM server running there, with its certificate? ovn-integrate central start --tls"
@@ -62,6 +66,19 @@ def renew(
         return _certificate(address, _ask(address, "POST", RENEW, body, context, timeout))
 
     return _first(addresses, ask)
+
+
+def accepted(addresses: Sequence[str], credentials: Credentials, timeout: float) -> bool:
+    """Whether this host's certificate is let in, as far as the central hosts say: where nobody
+    answers, or one of an older version, nothing speaks against it."""
+    context = credentials.context()
+    try:
+        _first(addresses, lambda one: _ask(one, "GET", CERTIFICATE, None, context, timeout))
+    except NotPermitted:
+        return False
+    except Error:
+        return True
+    return True
 
 
 def _authority(address: str, wanted: str, timeout: float) -> x509.Certificate:
@@ -126,6 +143,29 @@ def _ask(
     timeout: float,
 ) -> bytes:
     """:param context: tells whom to trust; None for anybody, who is sent no body then."""
+    deadline = time.monotonic() + timeout
+    while True:
+        status, answer, after = _exchange(address, method, path, body, context, timeout)
+        if status != _TOO_OFTEN or time.monotonic() + after >= deadline:
+            break
+        # Other hosts of this site join as well, by one address.
+        threading.Event().wait(after)
+    if len(answer) > _LONGEST:
+        raise ServiceFailed(f"https://{address}", f"answered more than {_LONGEST} bytes", _HINT)
+    if status != 200:
+        raise _refusal(address, status, answer)
+    return answer
+
+
+def _exchange(
+    address: str,
+    method: str,
+    path: str,
+    body: dict[str, str] | None,
+    context: ssl.SSLContext | None,
+    timeout: float,
+) -> tuple[int, bytes, float]:
+    """The status, the beginning of the body, and the seconds after which to ask again."""
     host, port = endpoint(address)
     verified = context or _unverified()
     connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=verified)
@@ -137,18 +177,15 @@ def _ask(
         content = None if body is None else json.dumps(body).encode()
         connection.request(method, path, content, headers)
         response = connection.getresponse()
-        said = response.read(_LONGEST + 1)
+        after = response.headers.get("Retry-After", "")
+        seconds = float(after) if after.isdecimal() else 1.0
+        return response.status, response.read(_LONGEST + 1), seconds
     except (OSError, http.client.HTTPException) as error:
         raise ServiceFailed(
             f"https://{address}", str(error) or type(error).__name__, _HINT
         ) from None
     finally:
         connection.close()
-    if len(said) > _LONGEST:
-        raise ServiceFailed(f"https://{address}", f"answered more than {_LONGEST} bytes", _HINT)
-    if response.status != 200:
-        raise _refusal(address, response.status, said)
-    return said
 
 
 def _refusal(address: str, status: int, said: bytes) -> Error:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ovn_integrate import paths
-from ovn_integrate.enrol import client
+from ovn_integrate.enrol import client, known
 from ovn_integrate.errors import Invalid, NotConfigured, NotPermitted
 from ovn_integrate.host import credentials, settings
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.secure import host_name
 from ovn_integrate.ovsdb import HOST, Session
 from ovn_integrate.pki import files, x509
+from ovn_integrate.pki import register as registers
 from ovn_integrate.pki.authority import Authority, due
 from ovn_integrate.pki.ledger import Ledger
 from ovn_integrate.pki.register import Register
@@ -32,9 +33,21 @@ def authority() -> Path:
 def register(central: Authority, timeout: float) -> Register:
     """What a central host signs and has signed; this host is one.
 
-    :param timeout: seconds for Northbound's answer.
+    :param timeout: seconds for the answer of each database.
     """
-    return Register(central, Ledger(paths.nb_remote(), timeout))
+    ledger = Ledger(paths.nb_remote(), timeout)
+    return Register(central, ledger, lambda name: known.places(name, timeout))
+
+
+def enter(certificate: x509.Certificate, timeout: float, *, chosen: bool = False) -> bool:
+    """Write a certificate down that was not signed by the register, so that it is let in; whether
+    it was not yet.
+
+    :param chosen: whether an operator says so; else it is that of this host's servers.
+    """
+    ledger = Ledger(paths.nb_remote(), timeout)
+    host = host_name() if certificate.role == x509.CENTRAL and not chosen else ""
+    return registers.enter(ledger, certificate, host, chosen=chosen)
 
 
 def own() -> Credentials:
@@ -52,12 +65,18 @@ def has_joined(fingerprint: str | None = None) -> bool:
     return fingerprint in (None, _trusted())
 
 
-def is_member(session: Session, fingerprint: str | None = None) -> bool:
-    """Whether this host has a certificate of its name that has not ended, and shows it."""
+def is_member(
+    session: Session, fingerprint: str | None = None, token: Token | None = None, timeout: float = 5
+) -> bool:
+    """Whether this host has a certificate of its name that has not ended, and shows it.
+
+    :param token: with which it could have another one: whoever brings one wants a certificate that
+        is let in, so that the central hosts are asked about the one that is there.
+    """
     now = settings.read(session)
-    if not has_joined(fingerprint) or now.credentials != own():
+    if now.credentials != own():
         return False
-    return bool(_trusted()) and _is_good(now.system_id)
+    return _has(now.system_id, fingerprint, token, timeout)
 
 
 def join(session: Session, token: Token | None, fingerprint: str | None, timeout: float) -> None:
@@ -74,7 +93,7 @@ def join(session: Session, token: Token | None, fingerprint: str | None, timeout
     settings.require(now, settings.SYSTEM_ID)
     chassis = now.system_id or ""
     with files.locked(paths.pki()):
-        if not (has_joined(fingerprint) and _trusted() and _is_good(chassis)):
+        if not _has(chassis, fingerprint, token, timeout):
             _come_by(chassis, token, timeout)
     credentials.write(session, settings.ROOT, own())
 
@@ -174,6 +193,12 @@ def _pending_key() -> bytes:
     if not _pending().exists():
         files.write(_pending(), x509.new_key())
     return _pending().read_bytes()
+
+
+def _has(chassis: str | None, fingerprint: str | None, token: Token | None, timeout: float) -> bool:
+    if not (has_joined(fingerprint) and _trusted() and _is_good(chassis)):
+        return False
+    return token is None or client.accepted(token.addresses, own(), timeout)
 
 
 def _is_good(chassis: str | None) -> bool:

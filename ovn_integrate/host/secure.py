@@ -29,14 +29,21 @@ def ready(hosts: Sequence[str]) -> bool:
     return set(hosts) <= set(now.addresses) and not due(now)
 
 
-def make(hosts: Sequence[str], *, anew: bool = False) -> bool:
+def make(
+    hosts: Sequence[str],
+    *,
+    anew: bool = False,
+    enter: Callable[[x509.Certificate], object] | None = None,
+) -> bool:
     """Have them; whether anything had to be made.
 
     :param anew: have a new certificate of the servers, also when the one that is there is not due.
+    :param enter: writes that one down before it is used; without it the IPAM server does so, when
+        it sees it.
     """
     authority, name = Authority(paths.pki()), host_name()
     made = authority.make(name)
-    return authority.serve(name, [*hosts, *_HERE, name], anew=anew) or made
+    return authority.serve(name, [*hosts, *_HERE, name], anew=anew, enter=enter) or made
 
 
 def fingerprint() -> str | None:

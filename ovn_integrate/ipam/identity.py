@@ -4,6 +4,9 @@ A certificate's organization is ``ovn-integrate``, its unit the role, its common
 token comes in ``X-Auth-Token``, as OpenStack's clients send it, or as ``Authorization: Bearer``.
 One that is known counts before the certificate; one that is unknown is as none, as the old clients
 send words of no meaning. Of a chassis nothing but its certificate tells.
+
+A certificate is good where the ledger in Northbound says so, by its serial number: that it was
+signed, for which name and role, and that it is not revoked. Without Northbound nobody is let in.
 """
 
 from __future__ import annotations
@@ -14,15 +17,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ovn_integrate import audit
+from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam.faults import Unauthorized
 from ovn_integrate.ipam.permit import CENTRAL, CHASSIS, OPERATOR, Identity
 from ovn_integrate.ipam.tokens import Tokens
 from ovn_integrate.ipam.watched import Wsgi
+from ovn_integrate.pki.ledger import Issued
 
 IDENTITY = "ovn_integrate.identity"
 """In the environment of a request: who asks, as ``permit`` has it; nothing where all may do all."""
 
 ORGANIZATION = "ovn-integrate"
+ROLES = (CHASSIS, CENTRAL, OPERATOR)
+"""Of certificates."""
 
 OPEN = ("/", "/healthz")
 """What is answered to anybody: which versions there are, and whether the server can serve."""
@@ -35,16 +42,20 @@ _BEARER = "bearer "
 class Known:
     """Knows who asks.
 
-    :param revoked: whether the certificate of a serial number, in hexadecimal, was revoked.
+    :param issued: what the ledger says of the certificate of a serial number, in hexadecimal.
     :param tokens: None where there are none.
     """
 
-    def __init__(self, revoked: Callable[[str], bool], tokens: Tokens | None = None) -> None:
-        self._revoked = revoked
+    def __init__(
+        self, issued: Callable[[str], Issued | None], tokens: Tokens | None = None
+    ) -> None:
+        self._issued = issued
         self._tokens = tokens
 
     def identity(self, environ: Mapping[str, Any]) -> Identity:
-        """:raises Unauthorized: nobody that is known."""
+        """:raises Unauthorized: nobody that is known.
+        :raises DatabaseUnavailable: nobody knows now whether the certificate is good.
+        """
         token = _token(environ)
         found = self._tokens.find(token) if self._tokens is not None and token else None
         if found is not None:
@@ -56,17 +67,33 @@ class Known:
 
     def _of(self, certificate: Mapping[str, Any]) -> Identity:
         serial = str(certificate["serialNumber"])
-        if self._revoked(serial):
+        issued = self._issued(serial)
+        if issued is None:
+            reason = f"the certificate {serial} is none that was signed here, or was replaced"
+            raise Unauthorized(reason=reason)
+        if issued.revoked:
             raise Unauthorized(reason=f"the certificate {serial} was revoked")
-        if ssl.cert_time_to_seconds(certificate["notAfter"]) < time.time():
+        ends = ssl.cert_time_to_seconds(certificate["notAfter"])
+        if min(ends, issued.not_after) < time.time():
             # The connection may be older than that.
             raise Unauthorized(reason=f"the certificate {serial} has ended")
-        subject = dict(pair for part in certificate["subject"] for pair in part)
-        role, name = subject.get("organizationalUnitName"), subject.get("commonName")
-        known = role in (CHASSIS, CENTRAL, OPERATOR) and name
-        if not known or subject.get("organizationName") != ORGANIZATION:
+        # Another authority's certificate may have the same number.
+        if issued.role not in ROLES or not _fits(certificate, issued):
             raise Unauthorized(reason=f"the certificate {serial} is of no role here")
-        return Identity(str(name), str(role))
+        return Identity(issued.name, issued.role)
+
+
+def _fits(certificate: Mapping[str, Any], issued: Issued) -> bool:
+    """Whether a certificate says of its holder what the ledger does, and each of it once."""
+    subject = [pair for part in certificate["subject"] for pair in part]
+    wanted = {
+        "commonName": issued.name,
+        "organizationName": ORGANIZATION,
+        "organizationalUnitName": issued.role,
+    }
+    return all(
+        [own for name, own in subject if name == kind] == [value] for kind, value in wanted.items()
+    )
 
 
 class Guarded:
@@ -76,23 +103,27 @@ class Guarded:
     """
 
     def __init__(
-        self, inner: Wsgi, known: Known, refuse: Callable[[Unauthorized], tuple[str, bytes]]
+        self, inner: Wsgi, known: Known, refuse: Callable[[Error], tuple[str, bytes]]
     ) -> None:
         self._inner = inner
         self._known = known
         self._refuse = refuse
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in OPEN:
+            return self._inner(environ, start)
         try:
             environ[IDENTITY] = self._known.identity(environ)
             environ[_KNOWN] = True
-        except Unauthorized as error:
+        except (Unauthorized, DatabaseUnavailable) as error:
             audit.note(environ, why=str(error))
-            if environ["PATH_INFO"] not in OPEN:
-                kind, body = self._refuse(error)
-                headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+            kind, body = self._refuse(error)
+            headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+            if isinstance(error, Unauthorized):
                 start("401 Unauthorized", [*headers, ("WWW-Authenticate", "Bearer")])
-                return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+            else:
+                start("503 Service Unavailable", headers)
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
         return self._inner(environ, start)
 
     def admit(self, environ: Mapping[str, Any]) -> int | None:
@@ -100,7 +131,7 @@ class Guarded:
         nobody may ask has no body. The server asks before it reads one."""
         try:
             self._known.identity(environ)
-        except Unauthorized:
+        except (Unauthorized, DatabaseUnavailable):
             return 0
         return None
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -130,6 +131,16 @@ def _other(port: Port, name: str) -> str:
     Empty for nobody."""
     both = (port.host_id, _named_host(jsontext.stored_object(port.profile)))
     return next((one for one in both if one not in ("", name)), "")
+
+
+def below(port: Port) -> str:
+    """The VM below whose port a port is, by its profile; empty for none."""
+    if _HOST not in port.profile:
+        return ""
+    with suppress(ValueError, RecursionError):  # anybody central may write to Northbound
+        profile = jsontext.stored(port.profile)
+        return _named_host(profile) if isinstance(profile, dict) else ""
+    return ""
 
 
 def _named_host(profile: Mapping[str, Any]) -> str:

@@ -17,25 +17,27 @@ from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.site import Guard, Open
 from ovn_integrate.ipam.store import Store
 from ovn_integrate.ipam.watched import Watched, Wsgi
+from ovn_integrate.pki.ledger import Issued
 
 
 def application(
     nb_remote: str,
     log: AccessLog | None = None,
-    known: Callable[[Callable[[str], bool]], Known] | None = None,
+    known: Callable[[Callable[[str], Issued | None]], Known] | None = None,
     before: Callable[[Wsgi], Wsgi] | None = None,
     audit: Audit | None = None,
     open: Open | None = None,
+    enrolment: Callable[[Wsgi, Store], Wsgi] | None = None,
 ) -> Wsgi:
     """The application on the NB at a remote; to be called in the process that serves it.
 
     It returns at once. While NB is out of reach every request is answered with 503.
 
-    :param known: who may ask, given what tells of certificates that were revoked; None for
-        everybody.
-    :param audit: where changes are written down, and refusals of them.
+    :param known: who may ask, given what the ledger says of certificates; None for everybody.
     :param before: puts what answers those too who are not known before the rest.
+    :param audit: where changes are written down, and refusals of them.
     :param open: where it is served to everybody.
+    :param enrolment: as ``before``, for what looks into the ledger.
     """
     metrics = Metrics()
     store = Store(nb_remote, committed=metrics.committed)
@@ -48,7 +50,9 @@ def application(
     watchers = [metrics.requested] if log is None else [metrics.requested, log.write]
     inner: Wsgi = pages.Pages(create_app(Service(store)), beside)
     if known is not None:
-        inner = Guarded(inner, known(store.revoked), unauthorized)
+        inner = Guarded(inner, known(store.certificate), unauthorized)
+    if enrolment is not None:
+        inner = enrolment(inner, store)
     audited = None if audit is None else Audited(audit, guarded=known is not None).write
     inner = Guard(inner if before is None else before(inner), open)
     return Watched(inner, watchers, audited)

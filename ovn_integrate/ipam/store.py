@@ -23,6 +23,7 @@ from ovn_integrate.ipam import (
     dhcp_rows,
     l3_rows,
     names,
+    permit,
     rows,
     security_rows,
 )
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RETRY = 1.0
+_ECHO = 2.0
 # Taking in a large NB (100,000 ports) takes longer than any single change may.
 _FIRST_REPLICA = 120.0
 _READERS: dict[str, Callable[[Any], Thing | None]] = {
@@ -83,7 +85,7 @@ class Store:
         self._committed = committed
         self._timeout = timeout
         self._index = Index()
-        self._revoked: frozenset[int] = frozenset()
+        self._ledger = ledger.Copy()
         self._pump: Pump | None = None
         self._stopping = threading.Event()
         self._ready = threading.Event()
@@ -173,12 +175,45 @@ class Store:
 
         return pump.transact(count, "catch up")
 
-    def revoked(self, serial: str) -> bool:
-        """Whether the certificate of a serial number was taken back, by what is known of NB.
+    def certificate(self, serial: str) -> ledger.Issued | None:
+        """What Northbound's ledger says of the certificate of a serial number; None where it was
+        never signed, or has been replaced.
 
         :param serial: in hexadecimal, as of ``ssl.SSLSocket.getpeercert()``.
+        :raises DatabaseUnavailable: there is no connection, so that nobody knows.
         """
-        return int(serial, 16) in self._revoked
+        return self._look_up(lambda: self._ledger.certificate(serial))
+
+    def has_token(self, key: str) -> bool:
+        """Whether Northbound's ledger has a join token.
+
+        :raises DatabaseUnavailable: there is no connection, so that nobody knows.
+        """
+        return bool(self._look_up(lambda: self._ledger.has_token(key)))
+
+    def holds(self, name: str) -> list[str]:
+        """What is a chassis' of that name, for people: ports that are bound to it, or below one of
+        a VM of that name, and what is tagged for it."""
+
+        def question(index: Index) -> list[str]:
+            ports = index.ports.values()
+            if any(name in (port.host_id, permit.below(port)) for port in ports):
+                return ["a port"]
+            return []
+
+        return self.read(question)
+
+    def _look_up(self, find: Callable[[], T]) -> T:
+        pump = self._connected()
+        if not pump.session.connected:
+            self.read(lambda _: None)
+        value = find()
+        if value:
+            return value
+        # It may have been written a moment ago by another host, or process.
+        if not pump.wait_until(pump.session.echo(), timeout=_ECHO):
+            raise self._away()
+        return find()
 
     def check(self, timeout: float) -> None:
         """See that NB is connected and answers within so many seconds, between two changes.
@@ -203,6 +238,7 @@ class Store:
         said = ""
         while not self._stopping.is_set():
             self._index = Index()
+            self._ledger = ledger.Copy()
             try:
                 with _kept():
                     session = Session.open(
@@ -227,8 +263,8 @@ class Store:
                 return
 
     def _notice(self, event: str, row: Row) -> None:
-        if ovsdb.table_of(row) == ledger.TABLE and event != "delete":
-            self._revoked = ledger.revoked(row.external_ids)
+        if ovsdb.table_of(row) == ledger.TABLE:
+            self._ledger.take({} if event == "delete" else row.external_ids)
         if ovsdb.table_of(row) not in _UNTOLD:
             self._index.replace(row.uuid, None if event == "delete" else _thing(row))
 

@@ -88,7 +88,8 @@ class Session:
             helper.register_columns(table, columns, list((unread or {}).get(table, ())))
         replica = Replica(remote, helper, notice, leader_only=not any_member)
         for table, conditions in (only or {}).items():
-            replica.cond_change(table, list(conditions))
+            if table in replica.content:
+                replica.cond_change(table, list(conditions))
         connection = replica._session.reconnect
         # Set as attributes: set_backoff() allows nothing below 1 s.
         connection.min_backoff, connection.max_backoff = _SHORTEST_BACKOFF, _LONGEST_BACKOFF

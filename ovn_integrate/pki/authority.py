@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ovn_integrate.errors import NotConfigured
@@ -58,10 +58,18 @@ class Authority:
         """The SHA-256 of the certificate by which hosts trust the servers."""
         return x509.read(self.certificate).fingerprint
 
-    def serve(self, host: str, addresses: Sequence[str], *, anew: bool = False) -> bool:
+    def serve(
+        self,
+        host: str,
+        addresses: Sequence[str],
+        *,
+        anew: bool = False,
+        enter: Callable[[x509.Certificate], object] | None = None,
+    ) -> bool:
         """Have a server's key and certificate, for the addresses that it had and for these.
 
         :param anew: also where it has them, and is not due.
+        :param enter: writes a new one down where servers look it up, before it is used.
         :returns: whether it had to be made.
         """
         with files.locked(self.folder):
@@ -74,6 +82,8 @@ class Authority:
             wanted = list(dict.fromkeys([*had, *addresses]))
             key = x509.new_key()
             signed = self.sign(key, host, x509.CENTRAL, wanted)
+            if enter is not None:
+                enter(x509.parse(signed))
             files.write(self.server, key + signed)
             return True
 

@@ -1,16 +1,24 @@
 """What the central hosts know together of certificates and join tokens: entries in Northbound.
 
 Northbound is what they have in common, however many they are, and lets no other host in. An entry
-is JSON under a key of NB_Global's external_ids, and tells when it ends.
+is JSON under a key of NB_Global's external_ids.
+
+Nothing is taken out because of the time that a process has, which may be wrong: what was revoked
+stays revoked for good, what is not in the ledger is good for nothing, and a certificate that has
+ended still tells that its name was somebody's. What ends an entry is a fact: that a newer one was
+used, or that somebody revoked it.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from ovn_integrate.ovsdb import NB, TIMEOUT, Change, Session
@@ -18,13 +26,58 @@ from ovn_integrate.ovsdb import NB, TIMEOUT, Change, Session
 T = TypeVar("T")
 
 Entries = dict[str, dict[str, Any]]
-"""By their keys. ``not_after`` of each is when it may be forgotten, in seconds since the epoch."""
+"""By their keys. ``not_after`` of each is when what it tells of ends, in seconds of the epoch."""
 
 TABLE, COLUMN = "NB_Global", "external_ids"
 CERTIFICATE, JOIN = "certificate:", "join:"
 """How keys begin; in hexadecimal a serial number follows, or the SHA-256 of a token's secret."""
 
 _PREFIX = "ovn-integrate:"
+
+_NUMBER = (int, float)
+_KINDS: dict[str, Any] = {
+    "name": str,
+    "role": str,
+    "host": str,
+    "serial": str,
+    "not_after": _NUMBER,
+    "revoked": _NUMBER,
+    "number": int,
+}
+_NEEDED = {"name", "role", "host", "serial", "not_after"}
+_SERIAL = re.compile(r"[0-9a-f]+")
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate that was issued.
+
+    :ivar name: its common name: a chassis' system-id.
+    :ivar host: the host name that the join token was for.
+    :ivar not_after: seconds since the epoch.
+    :ivar revoked: when it was, in seconds since the epoch; 0 when it is not.
+    :ivar number: which one of its name and role it is: a later one has a higher number.
+    """
+
+    name: str
+    role: str
+    host: str
+    serial: str
+    not_after: float
+    revoked: float = 0.0
+    number: int = 0
+
+    @property
+    def valid(self) -> bool:
+        return not self.revoked and self.not_after > time.time()
+
+    @property
+    def key(self) -> str:
+        """Of its entry."""
+        return CERTIFICATE + self.serial
+
+    def entry(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 class Ledger:
@@ -39,12 +92,12 @@ class Ledger:
         self._timeout = timeout
 
     def entries(self) -> Entries:
-        """All that have not ended.
+        """All that there are.
 
         :raises DatabaseUnavailable: Northbound does not answer.
         """
         with self._session() as session:
-            return _lasting(_read(session.rows(TABLE)))
+            return _read(session.rows(TABLE))
 
     def change(self, plan: Callable[[Entries], T], comment: str) -> T:
         """Do all that ``plan`` does to the entries, or nothing of it.
@@ -57,7 +110,7 @@ class Ledger:
         def change(transaction: Change) -> T:
             rows = list(transaction.rows(TABLE))
             before = _read(rows)
-            after = copy.deepcopy(_lasting(before))
+            after = copy.deepcopy(before)
             value = plan(after)
             # In a Northbound that is new ovn-northd may not have made it yet.
             row = rows[0] if rows else transaction.insert(TABLE)
@@ -78,16 +131,58 @@ class Ledger:
         return Session.open(self._remote, NB, tables, timeout=self._timeout, any_member=True)
 
 
-def revoked(external_ids: Mapping[str, str]) -> frozenset[int]:
-    """The serial numbers of the certificates that were taken back.
+class Copy:
+    """The entries as a replica of Northbound has them. One thread takes in, any may ask."""
 
-    :param external_ids: NB_Global's.
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._certificates: dict[int, Issued] = {}
+        self._tokens: frozenset[str] = frozenset()
+
+    def take(self, external_ids: Mapping[str, str]) -> None:
+        """Take in NB_Global's, of which those that did not change are not read again."""
+        texts = {key: text for key, text in external_ids.items() if key.startswith(_PREFIX)}
+        if texts == self._texts:
+            return
+        news = _parse({key: text for key, text in texts.items() if self._texts.get(key) != text})
+        gone = {
+            key.removeprefix(_PREFIX) for key in self._texts if self._texts[key] != texts.get(key)
+        }
+        left = {serial: each for serial, each in self._certificates.items() if each.key not in gone}
+        # In one step each, for those who ask meanwhile.
+        self._certificates = left | {int(each.serial, 16): each for each in issued(news)}
+        kept = {key for key in self._tokens if key not in gone}
+        self._tokens = frozenset(kept | {key for key in news if key.startswith(JOIN)})
+        self._texts = texts
+
+    def certificate(self, serial: str) -> Issued | None:
+        """What is known of the certificate of a serial number, in hexadecimal."""
+        return self._certificates.get(int(serial, 16))
+
+    def has_token(self, key: str) -> bool:
+        """Whether there is an entry of a join token's key, whatever it says."""
+        return key in self._tokens
+
+
+def issued(entries: Entries) -> list[Issued]:
+    """The certificates among entries, those that end first at the head.
+
+    What is no certificate's entry, or another serial number's than its key says, is none: it lets
+    nobody in.
     """
-    return frozenset(
-        int(key.removeprefix(CERTIFICATE), 16)
-        for key, entry in _parse(external_ids).items()
-        if key.startswith(CERTIFICATE) and entry.get("revoked")
-    )
+    read = (_issued(key, entry) for key, entry in entries.items() if key.startswith(CERTIFICATE))
+    return sorted((each for each in read if each is not None), key=lambda each: each.not_after)
+
+
+def _issued(key: str, entry: Mapping[str, Any]) -> Issued | None:
+    # Keys that a newer version writes are left out.
+    known = {name: entry[name] for name in _KINDS if name in entry}
+    fits = all(isinstance(value, _KINDS[name]) for name, value in known.items())
+    if not (fits and known.keys() >= _NEEDED and math.isfinite(known["not_after"])):
+        return None
+    if CERTIFICATE + known["serial"] != key or not _SERIAL.fullmatch(known["serial"]):
+        return None
+    return Issued(**known)
 
 
 def _read(rows: list[Any]) -> Entries:
@@ -99,14 +194,10 @@ def _parse(external_ids: Mapping[str, str]) -> Entries:
     found = {}
     for key, text in external_ids.items():
         if key.startswith(_PREFIX):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 found[key.removeprefix(_PREFIX)] = json.loads(text)
     return {
         key: entry
         for key, entry in found.items()
         if isinstance(entry, dict) and isinstance(entry.get("not_after"), (int, float))
     }
-
-
-def _lasting(entries: Entries) -> Entries:
-    return {key: entry for key, entry in entries.items() if entry["not_after"] > time.time()}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate import servers
-from tests.certificates import Authority
+from tests.certificates import Authority, enter
 from tests.functional.daemons import OvsdbServer
 from tests.lab import wait_for
 
@@ -192,7 +192,8 @@ class Bench:
         rates: dict[str, list[float]] = {who: [] for who in servers}
         used = dict.fromkeys(servers, 0.0)
         self._server.stop()
-        self._server.tls = _credentials(self._folder / f"tls-{size}")
+        northbound = self._databases[0].remote
+        self._server.tls = _credentials(self._folder / f"tls-{size}", northbound)
         context = self._server.tls[1]
         for _ in range(self._rounds):
             for who, checkout in servers.items():
@@ -245,9 +246,10 @@ class Bench:
         api.close()
 
 
-def _credentials(folder: Path) -> tuple[list[str], ssl.SSLContext]:
+def _credentials(folder: Path, northbound: str) -> tuple[list[str], ssl.SSLContext]:
     authority = Authority(folder)
     server, client = authority.issue("server", "central"), authority.issue("chassis-1")
+    enter(northbound, client)
     context = ssl.create_default_context(cafile=str(authority.certificate))
     context.load_cert_chain(client.certificate, client.private_key)
     options = ["--certificate", server.certificate, "--private-key", server.private_key]

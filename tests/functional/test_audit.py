@@ -89,9 +89,11 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     application = server.application(
         northbound.remote,
         None,
-        lambda revoked: Known(revoked, Tokens(known)),
-        lambda inner: enrolment.application(inner, folder / "pki", northbound.remote),
-        audit.open_log(str(folder / "audit.log")),
+        lambda ledger: Known(ledger, Tokens(known)),
+        audit=audit.open_log(str(folder / "audit.log")),
+        enrolment=lambda inner, store: enrolment.application(
+            inner, folder / "pki", northbound.remote, store
+        ),
     )
     made = Bed(folder, register, Client(application), operator, reader)
     try:

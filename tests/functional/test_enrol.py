@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +39,7 @@ import io, sys
 from pathlib import Path
 from ovn_integrate import web
 from ovn_integrate.enrol import app
+from ovn_integrate.ipam.store import Store
 
 address = sys.argv[1]
 northbound = sys.argv[2]
@@ -53,19 +56,29 @@ def listening(environ, start):
     environ["wsgi.input"] = io.BytesIO(body)
     return enrolment(environ, start)
 
-enrolment = app.application(inner, folder, northbound)
+def serving():
+    global enrolment
+    store = Store(northbound, timeout=1)
+    store.start()
+    enrolment = app.application(inner, folder, northbound, store)
+    return listening
+
 files = web.Files(server, server, clients)
-web.serve(lambda: listening, bind=f"{address}:9696", pidfile=pidfile, keep_alive=True, tls=files)
+web.serve(serving, bind=f"{address}:9696", pidfile=pidfile, keep_alive=True, tls=files)
 """
 
 
 class Central:
-    """:ivar heard: all that the server was sent so far."""
+    """:ivar heard: all that the server was sent so far.
 
-    def __init__(self, folder: Path, northbound: str) -> None:
+    :param ovn: the folder of OVN's own sockets.
+    """
+
+    def __init__(self, folder: Path, northbound: str, ovn: Path) -> None:
         self.northbound = northbound
+        self.ovn = ovn
         self.authority = Authority(folder / "pki")
-        self.register = Register(self.authority, Ledger(northbound))
+        self.register = Register(self.authority, Ledger(northbound), lambda _: [])
         self.authority.make("c1")
         self.authority.serve("c1", [HERE, THERE])
         self._heard = folder / "heard"
@@ -74,8 +87,8 @@ class Central:
     def heard(self) -> bytes:
         return self._heard.read_bytes()
 
-    def token(self, host: str = "h1") -> tokens.Token:
-        return tokens.offer(self.register, host, [HERE], 60)
+    def token(self, host: str = "h1", system_id: str | None = None) -> tokens.Token:
+        return tokens.offer(self.register, host, [HERE], 60, system_id)
 
     @contextmanager
     def serving(self, folder: Path, address: str = HERE, northbound: str = "") -> Iterator[int]:
@@ -87,8 +100,9 @@ class Central:
         files = [self.authority.server, self.authority.clients, pidfile, self._heard]
         argv = [sys.executable, "-c", _CODE, address, northbound or self.northbound]
         argv += [str(one) for one in (self.authority.folder.parent, *files)]
+        env = {**os.environ, "OVN_RUNDIR": str(self.ovn)}
         with log.open("wb") as file:
-            process = subprocess.Popen(argv, stderr=file, start_new_session=True)
+            process = subprocess.Popen(argv, stderr=file, start_new_session=True, env=env)
         mine = Credentials(*map(str, (files[0], files[0], self.authority.certificate)))
         try:
             while servers.ask(f"{address}:9696", "GET", "/", context=mine.context()) != 200:
@@ -103,21 +117,31 @@ class Central:
 @pytest.fixture(scope="module")
 def central(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Central]:
     folder = tmp_path_factory.mktemp("central")
-    server = OvsdbServer(folder, "nb")
-    server.start()
+    with databases(folder) as (northbound, _), own_network():
+        made = Central(folder, northbound.remote, folder)
+        with made.serving(folder):
+            yield made
+
+
+@contextmanager
+def databases(folder: Path) -> Iterator[tuple[OvsdbServer, OvsdbServer]]:
+    """Northbound and Southbound, at the sockets that OVN's have in a folder."""
+    servers = OvsdbServer(folder, "nb"), OvsdbServer(folder, "sb")
     try:
-        with own_network():
-            made = Central(folder, server.remote)
-            with made.serving(folder):
-                yield made
+        for server in servers:
+            server.start()
+            (folder / f"ovn{server.kind}_db.sock").symlink_to(f"{server.kind}.sock")
+        yield servers
     finally:
-        server.stop()
+        for server in servers:
+            server.stop()
 
 
 def _joined(central: Central, folder: Path, name: str = "chassis-1") -> Credentials:
     """The files of a host that has joined."""
     key = x509.new_key()
-    signed, trusted = client.join(central.token(), x509.request(key, name), 5)
+    given = central.token(system_id=name)
+    signed, trusted = client.join(given, x509.request(key, name), 5)
     (folder / "ca.pem").write_bytes(trusted)
     (folder / "host.pem").write_bytes(key + signed)
     return Credentials(*(str(folder / name) for name in ("host.pem", "host.pem", "ca.pem")))
@@ -134,11 +158,11 @@ def test_a_host_joins_and_its_key_stays_with_it(central: Central, tmp_path: Path
 
 def test_the_token_is_good_once(central: Central) -> None:
     token = central.token()
-    request = x509.request(x509.new_key(), "chassis-1")
+    request = x509.request(x509.new_key(), "chassis-once")
     first, _ = client.join(token, request, 5)
     assert client.join(token, request, 5)[0] == first
     with pytest.raises(NotPermitted, match="join token: was used already"):
-        client.join(token, x509.request(x509.new_key(), "chassis-1"), 5)
+        client.join(token, x509.request(x509.new_key(), "chassis-once"), 5)
 
 
 def test_another_authority_than_the_tokens_is_not_trusted(central: Central) -> None:
@@ -151,7 +175,7 @@ def test_another_authority_than_the_tokens_is_not_trusted(central: Central) -> N
 
 def test_of_several_central_hosts_one_that_answers_is_enough(central: Central) -> None:
     token = replace(central.token(), addresses=("127.0.0.9", HERE))
-    client.join(token, x509.request(x509.new_key(), "chassis-1"), 5)
+    client.join(token, x509.request(x509.new_key(), "chassis-several"), 5)
     with pytest.raises(ServiceFailed, match=r"https://127\.0\.0\.9: "):
         client.join(replace(token, addresses=("127.0.0.9",)), x509.request(x509.new_key(), "c"), 5)
 
@@ -159,7 +183,7 @@ def test_of_several_central_hosts_one_that_answers_is_enough(central: Central) -
 def test_one_whose_northbound_is_away_is_left_for_the_next(
     central: Central, tmp_path: Path
 ) -> None:
-    request = x509.request(x509.new_key(), "chassis-1")
+    request = x509.request(x509.new_key(), "chassis-away")
     with central.serving(tmp_path, THERE, northbound=f"unix:{tmp_path}/none"):
         token = replace(central.token(), addresses=(THERE,))
         with pytest.raises(DatabaseUnavailable, match="none"):
@@ -179,9 +203,9 @@ def test_a_certificate_is_renewed_with_itself(central: Central, tmp_path: Path) 
         client.renew([HERE], mine, request, 5)
 
 
-def test_a_server_that_is_frozen_is_left_for_the_next(tmp_path: Path, nb: OvsdbServer) -> None:
-    with own_network():
-        central = Central(tmp_path, nb.remote)
+def test_a_server_that_is_frozen_is_left_for_the_next(tmp_path: Path, folder: Path) -> None:
+    with databases(folder) as (nb, _), own_network():
+        central = Central(tmp_path, nb.remote, folder)
         with central.serving(tmp_path) as frozen, central.serving(tmp_path, THERE):
             urls = [f"https://{one}:9696" for one in (HERE, THERE)]
             neutron = Client(urls, credentials=_joined(central, tmp_path))
@@ -218,7 +242,8 @@ def test_the_verbs_and_the_driver_trust_the_central_hosts_only(
         ("POST", "/v1/join", b"", 400),
         ("POST", "/v1/join", b"[]", 400),
         ("POST", "/v1/join", b'{"secret": 1, "host": "h1", "request": ""}', 400),
-        ("POST", "/v1/join", b'{"secret": "x", "host": "h1", "request": "x"}', 400),
+        ("POST", "/v1/join", b'{"secret": "x", "host": "h1", "request": "x"}', 403),
+        ("GET", "/v1/certificate", b"", 403),
         ("POST", "/v1/join", b'"' + b"x" * 20000 + b'"', 400),
         ("POST", "/v1/renew", b"{}", 403),
         ("GET", "/v2.0/", b"", 200),
@@ -245,3 +270,52 @@ def test_what_is_due_is_renewed_again_and_again() -> None:
     fresh.start()
     assert all(done.acquire(timeout=10) for _ in range(3))
     fresh.stop()
+
+
+def test_what_is_unknown_is_refused_before_it_is_read(central: Central) -> None:
+    connection = servers._tcp(BIND, 5, client._unverified())
+    for request in ("x", "-----BEGIN CERTIFICATE REQUEST-----\n" + "A" * 15000):
+        body = json.dumps({"secret": "unknown", "host": "h", "request": request})
+        connection.request("POST", "/v1/join", body)
+        answer = connection.getresponse()
+        assert answer.status == 403
+        assert b"is unknown here" in answer.read()
+    connection.close()
+
+
+def test_a_host_is_told_whether_it_is_let_in(central: Central, tmp_path: Path) -> None:
+    mine = _joined(central, tmp_path, "chassis-told")
+    assert client.accepted([HERE], mine, 5)
+    central.register.revoke("chassis-told")
+    assert not client.accepted([HERE], mine, 5)
+    # Where nobody answers, nothing speaks against it.
+    assert client.accepted(["127.0.0.9"], mine, 5)
+
+
+def test_a_site_joins_at_once_by_one_address_and_a_flood_is_refused_cheaply(
+    central: Central,
+) -> None:
+    """Last: twenty hosts behind one address, and then more than any site asks."""
+
+    def join(number: int) -> str:
+        request = x509.request(x509.new_key(), f"site-{number}")
+        signed, _ = client.join(central.token(f"s{number}"), request, 30)
+        return x509.parse(signed).name
+
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(join, range(20)))
+    assert names == [f"site-{number}" for number in range(20)]
+    statuses = set()
+    while 429 not in statuses:
+        connection = servers._tcp(BIND, 5, client._unverified())
+        connection.request("POST", "/v1/join", b'{"secret": "x", "host": "h", "request": "x"}')
+        answer = connection.getresponse()
+        statuses.add(answer.status)
+        after = answer.headers["Retry-After"]
+        assert json.loads(answer.read())["NeutronError"]["message"]
+        connection.close()
+    assert statuses == {403, 429}
+    assert after is not None
+    assert int(after) >= 1
+    # A host that comes meanwhile waits for its turn, and gets it.
+    assert join(21) == "site-21"

@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ from ovn_integrate import once
 from ovn_integrate.driver import neutron
 from ovn_integrate.errors import NotPermitted
 from ovn_integrate.host.credentials import Credentials
-from ovn_integrate.pki.ledger import Ledger
-from ovn_integrate.pki.register import Issued
+from ovn_integrate.pki.ledger import Entries, Ledger
 from ovn_integrate.web import Files
-from tests.certificates import Authority
+from tests.certificates import Authority, enter
 from tests.functional.daemons import OvsdbServer
 from tests.functional.namespaces import own_network
 from tests.functional.test_ipam_store import until
@@ -85,14 +83,15 @@ class Bed:
 
     def revoke(self, serial: int) -> None:
         """As any central host does."""
-        end = time.time() + 60
-        entry = Issued("c", "chassis", "h", f"{serial:x}", end, revoked=time.time())
-        Ledger(self.nb).change(
-            lambda entries: entries.update({f"certificate:{serial:x}": asdict(entry)}), "revoke"
-        )
+
+        def change(entries: Entries) -> None:
+            entries[f"certificate:{serial:x}"]["revoked"] = time.time()
+
+        Ledger(self.nb).change(change, "revoke")
 
     def somebody(self, name: str, unit: str = "chassis", serial: int = 3) -> Client:
         own = self.authority.issue(name, unit, serial)
+        enter(self.nb, own)
         return self.clients.enter_context(closing(Client(self.server.ca, own)))
 
     def nobody(self, token: str = "") -> Client:
@@ -278,6 +277,7 @@ def test_what_would_be_open_or_cannot_be_served_is_refused(folder: Path, words: 
 def test_a_client_whose_certificate_was_replaced_goes_on(bed: Bed) -> None:
     """Its open connections are known by the old one, which was revoked, or has ended since."""
     files = bed.authority.issue("chassis-5", serial=5)
+    enter(bed.nb, files)
     own = Credentials(str(files.private_key), str(files.certificate), str(files.ca))
     client = neutron.Client([f"https://{ADDRESS[0]}:{ADDRESS[1]}"], credentials=own)
     client.query("networks")
@@ -291,7 +291,7 @@ def test_a_client_whose_certificate_was_replaced_goes_on(bed: Bed) -> None:
         return False
 
     assert until(refused)
-    bed.authority.issue("chassis-5", serial=6)
+    enter(bed.nb, bed.authority.issue("chassis-5", serial=6))
     made = client.create("networks", name="again")
     assert client.delete("networks", made["id"])
 

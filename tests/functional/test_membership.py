@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ovn_integrate import paths
+from ovn_integrate.enrol import client
 from ovn_integrate.enrol import host as membership
 from ovn_integrate.errors import NotConfigured, NotPermitted
 from ovn_integrate.host import settings
@@ -20,11 +22,21 @@ from tests.functional.daemons import OvsdbServer
 
 
 @pytest.fixture
+def sb(ovsdb_server: Callable[[str], OvsdbServer]) -> OvsdbServer:
+    return ovsdb_server("sb")
+
+
+@pytest.fixture
 def session(
-    switch: OvsdbServer, nb: OvsdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    switch: OvsdbServer,
+    nb: OvsdbServer,
+    sb: OvsdbServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Session]:
     monkeypatch.setenv("OVN_INTEGRATE_SYSCONFDIR", str(tmp_path))
     (nb.folder / "ovnnb_db.sock").symlink_to("nb.sock")
+    (nb.folder / "ovnsb_db.sock").symlink_to(sb.folder / "sb.sock")
     monkeypatch.setenv("OVN_RUNDIR", str(nb.folder))
     with Session.open(switch.remote, HOST, settings.TABLES) as made:
         yield made
@@ -96,3 +108,32 @@ def test_what_is_due_is_renewed_and_nothing_else(
     assert after.not_after > before.not_after
     assert after.name == before.name
     assert not membership.keep_fresh(session.remote, 1)
+
+
+def test_a_certificate_that_is_not_let_in_any_more_is_replaced(
+    session: Session, central: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a token that comes for that; without one the host stands on its own."""
+    membership.join(session, None, None, 1)
+    before = membership.certificate().read_bytes()
+    register = membership.register(central, 5)
+    here = socket.gethostname()
+    token = tokens.offer(register, here, ["192.0.2.1"], 60, "chassis-1")
+    asked: list[bool] = []
+
+    def redeem(given: tokens.Token, request: bytes, _: float) -> tuple[bytes, bytes]:
+        signed = tokens.redeem(register, given.secret, given.host, request)
+        return signed, central.certificate.read_bytes()
+
+    monkeypatch.setattr(client, "join", redeem)
+    monkeypatch.setattr(client, "accepted", lambda *_: asked.append(True) or not refused)
+    refused = False
+    assert membership.is_member(session, token.fingerprint, token, 1)
+    membership.join(session, token, token.fingerprint, 1)
+    assert membership.certificate().read_bytes() == before
+    refused = True
+    assert membership.is_member(session, token.fingerprint)
+    assert not membership.is_member(session, token.fingerprint, token, 1)
+    membership.join(session, token, token.fingerprint, 1)
+    assert membership.certificate().read_bytes() != before
+    assert len(asked) == 4

@@ -28,7 +28,7 @@ from ovn_integrate.pki import authority as authorities
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
 from ovn_integrate.pki.ledger import Ledger
-from ovn_integrate.pki.register import Register
+from ovn_integrate.pki.register import Place, Register
 from tests.functional.daemons import OvsdbServer
 from tests.functional.test_ipam_store import until
 
@@ -42,7 +42,12 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 def register(authority: Authority, nb: OvsdbServer) -> Register:
-    return Register(authority, Ledger(nb.remote))
+    return Register(authority, Ledger(nb.remote), nowhere)
+
+
+def nowhere(_: str) -> list[Place]:
+    """No name is known beside the ledger."""
+    return []
 
 
 def _request(name: str = "chassis-1") -> bytes:
@@ -59,8 +64,10 @@ def _verifies(certificate: Path, authority: Path, purpose: str) -> bool:
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
-def _token(register: Register, host: str = "h1", seconds: float = 60) -> tokens.Token:
-    return tokens.offer(register, host, ["192.0.2.1"], seconds)
+def _token(
+    register: Register, host: str = "h1", seconds: float = 60, system_id: str | None = None
+) -> tokens.Token:
+    return tokens.offer(register, host, ["192.0.2.1"], seconds, system_id)
 
 
 def test_no_secret_is_for_anybody_but_its_owner(register: Register, authority: Authority) -> None:
@@ -167,6 +174,7 @@ def test_of_many_at_once_one_gets_it(register: Register) -> None:
     ("token", "host", "said"),
     [
         (lambda one: _token(one, seconds=-1), "h1", "unknown here, or has expired"),
+        (lambda one: _token(one, system_id="chassis-2"), "h1", "is for chassis chassis-2, not"),
         (lambda one: _token(one, host="h2"), "h1", "is for host h2, not h1"),
         (lambda one: replace(_token(one), secret="other"), "h1", "unknown here"),
     ],
@@ -184,10 +192,10 @@ def test_another_host_cannot_be_the_same_chassis(register: Register) -> None:
     other = _token(register, "h2")
     with pytest.raises(Conflict, match="is host h1, not h2"):
         tokens.redeem(register, other.secret, "h2", _request())
+    with pytest.raises(Conflict, match="is host h1, not h2"):
+        _token(register, "h2", system_id="chassis-1")
     # Refused, it is not used up.
     tokens.redeem(register, other.secret, "h2", _request("chassis-2"))
-    # The same host, made anew, is.
-    tokens.redeem(register, _token(register, "h1").secret, "h1", _request())
 
 
 @pytest.mark.parametrize("request_", [b"", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"])
@@ -228,16 +236,25 @@ def test_what_is_revoked_is_known_to_servers_and_not_renewed(
     first = x509.parse(tokens.redeem(register, _token(register).secret, "h1", _request()))
     second = x509.parse(register.renew(_request(), first.serial))
     store = stores(nb.remote)
-    assert not store.revoked(first.serial)
-    assert {one.serial for one in register.revoke(name)} == {first.serial, second.serial}
-    assert until(lambda: store.revoked(first.serial.upper().zfill(40)))
-    assert store.revoked(second.serial)
+    assert _good(store, first.serial)
+    taken = register.revoke(name)
+    assert {one.serial for one in taken.certificates} == {first.serial, second.serial}
+    assert until(lambda: not _good(store, first.serial.upper().zfill(40)))
+    assert not _good(store, second.serial)
     assert not register.revoke(name)
     with pytest.raises(Conflict, match="may not renew"):
         register.renew(_request(), second.serial)
-    # The chassis' name is free again, and so the host may come back with a new token.
-    again = tokens.redeem(register, _token(register).secret, "h1", _request())
-    assert not store.revoked(x509.parse(again).serial)
+    # The chassis comes back with a new token, by an operator's word.
+    with pytest.raises(Conflict, match=r"central token h1 --system-id chassis-1"):
+        tokens.redeem(register, _token(register).secret, "h1", _request())
+    chosen = _token(register, system_id="chassis-1")
+    again = tokens.redeem(register, chosen.secret, "h1", _request())
+    assert _good(store, x509.parse(again).serial)
+
+
+def _good(store: Store, serial: str) -> bool:
+    issued = store.certificate(serial)
+    return issued is not None and issued.valid
 
 
 def test_what_one_central_host_did_the_others_know(
@@ -245,7 +262,7 @@ def test_what_one_central_host_did_the_others_know(
 ) -> None:
     """Each has its own copy of the keys, as ``scripts/central-member`` wants it."""
     shutil.copytree(register.authority.folder, tmp_path / "copy" / "authority")
-    other = Register(Authority(tmp_path / "copy"), Ledger(nb.remote))
+    other = Register(Authority(tmp_path / "copy"), Ledger(nb.remote), nowhere)
     secret, request = _token(register).secret, _request()
     signed = tokens.redeem(other, secret, "h1", request)
     assert tokens.redeem(register, secret, "h1", request) == signed
@@ -256,21 +273,18 @@ def test_what_one_central_host_did_the_others_know(
         other.renew(_request(), renewed.serial)
 
 
-def test_what_has_ended_is_forgotten_and_what_is_not_ours_stays(
-    register: Register, nb: OvsdbServer
-) -> None:
+def test_what_is_not_ours_stays(register: Register, nb: OvsdbServer) -> None:
     for other in ("mine=x", "ovn-integrate\\:certificate\\:1=x", "ovn-integrate\\:join\\:2=[]"):
         nb.ctl("set", "NB_Global", ".", f"external_ids:{other}")
-    _token(register, seconds=-1)
-    register.enrol(_request(), "h1")
     _token(register)
+    register.enrol(_request(), "h1")
     ids = nb.ctl("get", "NB_Global", ".", "external_ids")
     assert ids.count("join:") == ids.count("certificate:") == 2
     assert all(one in ids for one in ("mine=x", ':1"=x', ':2"='))
 
 
 def test_without_northbound_nothing_is_signed(authority: Authority, folder: Path) -> None:
-    away = Register(authority, Ledger(f"unix:{folder}/none", timeout=0.2))
+    away = Register(authority, Ledger(f"unix:{folder}/none", timeout=0.2), nowhere)
     with pytest.raises(DatabaseUnavailable):
         away.enrol(_request(), "h1")
 
@@ -299,3 +313,28 @@ def test_a_bundle_shows_the_entries_and_can_be_loaded(register: Register, nb: Ov
     file.write_bytes(clean)
     nb.start()
     assert len(register.issued()) == 1
+
+
+def test_tokens_take_room_for_so_many_only(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest stay, used or not."""
+    monkeypatch.setattr(tokens, "_KEPT", 4)
+    monkeypatch.setattr(tokens, "_ANSWERED", 2)
+    used = []
+    for number in range(6):
+        token = _token(register, f"h{number}", 60 + number)
+        tokens.redeem(register, token.secret, f"h{number}", _request(f"chassis-{number}"))
+        used.append(token)
+    kept = [_token(register, f"h{number}", 60 + number) for number in range(8)]
+    entries = register.ledger.entries()
+    assert [tokens.key(one.secret) in entries for one in used] == [False] * 2 + [True] * 4
+    assert ["certificate" in entries[tokens.key(one.secret)] for one in used[2:]] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert sum(tokens.key(one.secret) in entries for one in kept) == 5
+    with pytest.raises(NotPermitted, match="used already"):
+        tokens.redeem(register, used[2].secret, "h2", _request("chassis-2"))

@@ -135,6 +135,22 @@ def test_a_host_may_change_what_is_its_own_only(secure: Secure) -> None:
     talk(secure)
 
 
+def test_an_operators_certificate_is_let_in_until_it_is_revoked(secure: Secure) -> None:
+    central = secure.central
+    file = "/run/op.pem"
+    central.cli("certificates", "issue", "op", file)
+    assert central.cli("certificates", "issue", "op", "/run/other.pem", check=False).returncode == 6
+    ask = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cert", file)
+    ask += ("--cacert", f"{PKI}/authority/central.pem")
+    where = f"https://{central.address}:9696/v2.0/networks"
+    assert central.run(*ask, where).stdout == "200"
+    central.cli("certificates", "revoke", "op", "--role", "operator")
+    wait_for(lambda: central.run(*ask, where).stdout == "401", 5, "the refusal")
+    own = central.cli("certificates", "revoke", central.name, check=False)
+    assert own.returncode == 6
+    assert "is this host" in own.stderr
+
+
 @pytest.mark.parametrize(
     ("made_for", "options", "used_on", "said"),
     [
@@ -238,8 +254,16 @@ def test_who_is_revoked_is_refused_at_once(secure: Secure) -> None:
     refused = host.cli("network", "list", check=False)
     assert refused.returncode == 9, refused.stderr
     assert host.cli("certificates", "renew", check=False).returncode == 6
-    host.run("rm", f"{PKI}/host.pem")
-    host.cli("--timeout", "20", "join", token(secure.central, host.name), "--tep", host.address)
+    # It says so itself: the files are there, and not let in. Its name is not to be had for nothing.
+    words = ("--timeout", "20", "join")
+    used = host.cli(*words, secure.tokens[host.name], "--tep", host.address, check=False)
+    assert used.returncode == 9, used.stderr
+    nameless = token(secure.central, host.name)
+    done = host.cli(*words, nameless, "--tep", host.address, check=False)
+    assert done.returncode == 6
+    given = f"--system-id {chassis(host)}"
+    assert f"ovn-integrate central token {host.name} {given}" in done.stderr
+    host.cli(*words, token(secure.central, host.name, *given.split()), "--tep", host.address)
     wait_for(lambda: host.cli("network", "list").returncode == 0, 10, "the host that came back")
     talk(secure)
 
