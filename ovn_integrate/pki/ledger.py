@@ -155,8 +155,9 @@ class Copy:
         self._tokens = frozenset(kept | {key for key in news if key.startswith(JOIN)})
         self._texts = texts
 
-    def certificate(self, serial: str) -> Issued | None:
-        """What is known of the certificate of a serial number, in hexadecimal."""
+    def certificate(self, serial: str, *, wait: bool = False) -> Issued | None:
+        """What is known of the certificate of a serial number, in hexadecimal; nothing is waited
+        for."""
         return self._certificates.get(int(serial, 16))
 
     def has_token(self, key: str) -> bool:

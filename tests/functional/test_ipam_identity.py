@@ -345,6 +345,7 @@ def test_a_key_names_a_creation_of_one_client(bed: Bed) -> None:
 def test_a_driver_foretells_by_what_the_server_knows_it(bed: Bed) -> None:
     """The id of its port is known while the server still makes it, whoever it is to the server."""
     own = bed.authority.issue("chassis-7", "chassis", 35)
+    enter(bed.nb, own)
     files = Credentials(str(own.private_key), str(own.certificate), str(bed.server.ca))
     foretold: list[str | None] = []
     client = neutron.Client(["https://127.0.0.1:9696"], credentials=files)
