@@ -158,9 +158,10 @@ class Connection:
         :raises Refused: it is too large.
         """
         while (end := self._header.end(self._buffer)) is None:
-            if not self._buffer and self.answered:
-                self.deadline = time.monotonic() + REQUEST
+            first = self.answered and not self._buffer
             self._receive(LARGEST_HEADER - len(self._buffer))
+            if first:
+                self.deadline = time.monotonic() + REQUEST
         header = bytes(self._buffer[:end])
         del self._buffer[:end]
         self._header = Header()
@@ -205,6 +206,8 @@ class Connection:
         except Blocked:
             return
         pause = self._keep_alive if self.known else min(self._keep_alive, STRANGER)
+        if self._buffer:
+            pause = REQUEST
         self.deadline = now + (_LINGER if self.ending else pause)
 
     def flush(self) -> None:
@@ -249,6 +252,8 @@ class Connection:
         try:
             data = self.sock.recv(min(most, _PIECE))
         except (ssl.SSLWantReadError, BlockingIOError):
+            # Something came, and was no whole record of TLS.
+            self._pieces += not self._turn
             self.events = select.EPOLLIN
             raise Blocked from None
         except ssl.SSLWantWriteError:

@@ -114,7 +114,10 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
     def _tick(self, seconds: float) -> None:
         self.notify()
         rests = self._dripping or self._resting
-        for number, _ in self._epoll.poll(min(seconds, _PACE) if rests else seconds):
+        events = self._epoll.poll(min(seconds, _PACE) if rests else seconds)
+        # Before they are handled: who sends something at each look would never be seen to wait.
+        self._sweep()
+        for number, _ in events:
             if number in self._listeners:
                 self._accept(number, self._listeners[number])
             elif number == self.PIPE[0]:
@@ -123,7 +126,6 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
             else:
                 self._continue(number)
         self._go_on()
-        self._sweep()
 
     def _accept(self, number: int, listener: Any) -> None:
         for _ in range(_AT_ONCE):

@@ -49,7 +49,14 @@ KINDS: dict[str, Callable[[], Iterator[bytes]]] = {
     ),
     "nonsense": lambda: _forever(b"", b"\r\n\r\n" * 10000),
     "handshakes": lambda: iter(()),
+    "a record byte by byte": lambda: _byte_by_byte(b"\x17\x03\x03\x40\x00", b"a"),
+    "a handshake byte by byte": lambda: _byte_by_byte(
+        b"\x16\x03\x01\x40\x00\x01\x00\x3f\x00", b"a"
+    ),
 }
+
+BELOW_TLS = ("a record byte by byte", "a handshake byte by byte")
+INSTEAD_OF_TLS = "a handshake byte by byte"
 
 
 def _flood(kind: str, path: str, context: ssl.SSLContext | None) -> None:
@@ -57,10 +64,14 @@ def _flood(kind: str, path: str, context: ssl.SSLContext | None) -> None:
         with suppress(OSError), socket.socket(socket.AF_UNIX) as plain:
             plain.settimeout(20)
             plain.connect(path)
-            sock = plain if context is None else context.wrap_socket(plain)
+            shakes = context is not None and kind != INSTEAD_OF_TLS
+            sock = context.wrap_socket(plain) if context and shakes else plain
             threading.Thread(target=_drain, args=(sock,), daemon=True).start()
             for piece in KINDS[kind]():
-                sock.sendall(piece)
+                if kind in BELOW_TLS:
+                    socket.socket.sendall(sock, piece)
+                else:
+                    sock.sendall(piece)
             sock.close()
 
 

@@ -16,13 +16,15 @@ _CODE = """
 import resource, sys, threading
 from pathlib import Path
 from ovn_integrate import web
-from ovn_integrate.web import connection
+from ovn_integrate.web import connection, room
 
 socket, files, most, seconds = sys.argv[1], sys.argv[2:5], int(sys.argv[5]), float(sys.argv[6])
 if most:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 if seconds:
     connection.REQUEST = connection.ANSWER = seconds
+if len(sys.argv) > 9 and int(sys.argv[9]):
+    room.MOST = {False: int(sys.argv[9]), True: int(sys.argv[9])}
 held = threading.Event()
 
 def application(environ, start):
@@ -74,6 +76,7 @@ def command(
     most: int = 0,
     seconds: float = 0,
     guarded: bool = False,
+    held: int = 0,
 ) -> list[str]:
     """What :func:`serving` starts."""
     words = ["", "", ""] if files is None else [str(one) for one in files.all()]
@@ -84,7 +87,7 @@ def command(
         str(seconds),
         str(folder / PIDFILE),
     )
-    where = (*where, "yes" * guarded)
+    where = (*where, "yes" * guarded, str(held))
     return [sys.executable, "-c", _CODE, *where]
 
 
@@ -96,15 +99,17 @@ def serving(
     most: int = 0,
     seconds: float = 0,
     guarded: bool = False,
+    held: int = 0,
 ) -> Iterator[Path]:
     """Serve on a Unix socket in a folder.
 
     :param most: files that the server may have open; 0 for what it may anyway.
     :param seconds: that a client has for a request, or an answer; 0 for what it has anyway.
     :param guarded: whether who shows no certificate is answered at ``/`` alone.
+    :param held: bytes that clients may have in its memory; 0 for what they may anyway.
     """
     path = folder / SOCKET
-    argv = command(folder, files=files, most=most, seconds=seconds, guarded=guarded)
+    argv = command(folder, files=files, most=most, seconds=seconds, guarded=guarded, held=held)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, stderr=log)
     try:

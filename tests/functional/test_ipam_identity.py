@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -166,6 +167,19 @@ def test_nobody_gets_in(bed: Bed) -> None:
         assert status == 401, path
         assert said["NeutronError"]["message"] == "a client certificate or a token is needed"
         assert said["NeutronError"]["type"] == "Unauthorized"
+
+
+@pytest.mark.parametrize("path", ["/v2.0/networks", "/v1/renew", "/v1/join"])
+def test_of_nobody_no_large_body_is_waited_for(bed: Bed, path: str) -> None:
+    context = ssl.create_default_context(cafile=str(bed.server.ca))
+    with context.wrap_socket(
+        socket.create_connection(ADDRESS, 20), server_hostname="127.0.0.1"
+    ) as sock:
+        sock.settimeout(10)  # a body has 15 s
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 17000\r\n\r\n".encode())
+        said = sock.recv(4096)
+    assert said.split()[1] in (b"401", b"403", b"400", b"503")
+    assert b"Connection: close" in said
 
 
 def test_a_word_of_no_meaning_is_no_token(bed: Bed) -> None:

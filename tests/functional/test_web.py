@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,19 @@ def test_a_slow_client_is_cut_off(folder: Path) -> None:
         while data := slow[3].recv(1 << 20):
             had += len(data)
         assert had < 8 << 20
+
+
+def test_one_that_goes_on_byte_by_byte_is_cut_off_too(folder: Path) -> None:
+    with serving(folder, seconds=0.5) as path, closing(connected(path)) as sock:
+        begin = time.monotonic()
+        sock.sendall(HEAD + b"A: ")
+        sock.settimeout(0.1)
+        with suppress(ConnectionError):
+            while time.monotonic() < begin + SOON:
+                sock.sendall(b"a")
+                with suppress(TimeoutError):
+                    sock.recv(1)
+        assert time.monotonic() < begin + SOON
 
 
 def test_one_that_takes_its_time_between_requests_is_not(folder: Path) -> None:
