@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ovn_integrate import paths
+from ovn_integrate import account, paths
 from ovn_integrate.linelog import LineLog
 
 JOURNAL, STANDARD_OUTPUT = "journal", "-"
@@ -187,13 +187,4 @@ def here() -> tuple[str, str]:
     """Who runs this process: the user's name, that of before sudo(8), and what it is."""
     user = os.getuid()
     name = os.environ.get("SUDO_USER", "") if user == 0 else ""
-    return name or _name_of(user), "root" if user == 0 else "user"
-
-
-def _name_of(user: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return str(user)
+    return name or account.name_of(user), "root" if user == 0 else "user"

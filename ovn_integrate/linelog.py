@@ -115,12 +115,14 @@ def bound_output(path: Path, largest: int = LARGEST, kept: int = KEPT) -> bool:
     fcntl.flock(STANDARD_OUTPUT, fcntl.LOCK_EX)
     try:
         for number in range(kept - 1, 0, -1):
-            with suppress(FileNotFoundError):
+            # Who may not rename in that folder keeps one older file.
+            with suppress(FileNotFoundError, PermissionError):
                 os.replace(f"{path}.{number}", f"{path}.{number + 1}")
         try:
             shutil.copyfile(path, f"{path}.1")
         except OSError:
-            Path(f"{path}.1").unlink(missing_ok=True)
+            with suppress(PermissionError):
+                Path(f"{path}.1").unlink(missing_ok=True)
         os.ftruncate(STANDARD_OUTPUT, 0)
     finally:
         fcntl.flock(STANDARD_OUTPUT, fcntl.LOCK_UN)

@@ -126,6 +126,16 @@ def audit_log(server: str = "") -> Path:
     return logdir() / server / "audit.log"
 
 
+def signer_socket() -> Path:
+    """Where the signer is asked, by the IPAM server of this host."""
+    return rundir() / "signer.sock"
+
+
+def prepared() -> Path:
+    """What root found out for the IPAM server, which is not root."""
+    return rundir() / "ipam.json"
+
+
 def nics_state() -> Path:
     """What NICs had before they were put into bridges, until that is confirmed."""
     return rundir() / "nics.json"

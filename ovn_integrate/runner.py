@@ -110,6 +110,18 @@ def spawn(argv: Sequence[str | Path], log: Path) -> Process:
         )
 
 
+def orphan(argv: Sequence[str | Path], log: Path) -> int:
+    """Start a command that is nobody's child, as :func:`spawn` does otherwise.
+
+    :returns: its process id.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
+    words = ["/bin/sh", "-c", script, "sh", str(log), *(str(word) for word in argv)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, start_new_session=True, check=True)
+    return int(done.stdout)
+
+
 def child(argv: Sequence[str | Path]) -> int:
     """Start a command as a child, with this process's output and in a process group of its own.
 

@@ -23,12 +23,14 @@ _POLL = 0.02
 
 def pid(server: str) -> int | None:
     """The process id of a running server, or None. A stale pid file counts as not running."""
+    path = paths.pidfile(server)
     try:
-        number = int(paths.pidfile(server).read_text())
+        number, owner = int(path.read_text()), path.stat().st_uid
     except (OSError, ValueError):
         return None
-    # A pid file can outlive its process, and the number can be a stranger's by now.
-    return number if _is_ours(number) else None
+    # A pid file can outlive its process, and the number can be a stranger's by now; and whose file
+    # it is may name processes of his own in it, no others.
+    return number if _is_ours(number) and _user(number) == owner else None
 
 
 def kill(number: int) -> None:
@@ -43,6 +45,14 @@ def _is_ours(number: int) -> bool:
     except OSError:
         return False
     return b"ovn_integrate" in words or b"ovn-integrate" in words
+
+
+def _user(number: int) -> int | None:
+    try:
+        status = Path(f"/proc/{number}/status").read_text()
+    except OSError:
+        return None
+    return int(status.partition("Uid:")[2].split()[1])
 
 
 def start_detached(server: str, argv: list[str], ready: Callable[[], bool], timeout: float) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from contextlib import nullcontext, suppress
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +13,14 @@ from ovn_integrate import paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
+from ovn_integrate.cli.serving import address_of, files_of, signer
 from ovn_integrate.cli.token import token
 from ovn_integrate.errors import DatabaseUnavailable, Invalid, NotConfigured, Unhealthy
 from ovn_integrate.host import addresses, settings
 from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
-    from ovn_integrate.audit import Audit
     from ovn_integrate.ipam.findings import Finding
-    from ovn_integrate.ipam.tokens import Tokens
 
 _ROOT = "/v2.0/"
 
@@ -78,19 +75,35 @@ def ipam() -> None:
     "the journal, where there is one, else /var/log/ovn-integrate/ipam/audit.log]",
 )
 @click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
-def start(app: App, listen: str | None, detach: bool, form: str, **options: Any) -> None:
+@click.option(
+    "--prepare", "step", flag_value="prepare", help="As root: make ready what it needs, and return."
+)
+@click.option(
+    "--prepared", "step", flag_value="prepared", help="Serve what was made ready, as any user."
+)
+def start(
+    app: App, listen: str | None, detach: bool, step: str | None, form: str, **options: Any
+) -> None:
     """Serve the IPAM until SIGTERM, or in the background with --detach.
 
     With a certificate, or with tokens, each client is known and may do what its role may; else
     everybody may do everything. Files that are replaced count for the next connections.
 
     Where ``central start --tls`` has made certificates, they are used unless told otherwise.
+
+    Started by root it serves as the user ovn-integrate, which is made if there is none, and another
+    process of root's signs for it (OVN_INTEGRATE_USER names another user, or root for none).
     """
+    if step == "prepared":
+        from ovn_integrate.cli import serving
+
+        serving.start_prepared(app)
+        return
     by_central = _take_centrals(options)
     bind = _bind(listen or (_beside_southbound() if by_central else "127.0.0.1"))
-    files = _files(options)
+    files = files_of(options)
     if files is None and not options["insecure"]:
-        addresses.refuse_open("IPAM server", [_address(bind)], "--certificate")
+        addresses.refuse_open("IPAM server", [address_of(bind)], "--certificate")
     running = servers.pid("ipam")
     if running:
         output.outcome(
@@ -101,50 +114,13 @@ def start(app: App, listen: str | None, detach: bool, form: str, **options: Any)
     if detach:
         _detach(app, bind, options, form)
         return
-    from ovn_integrate import web
-    from ovn_integrate.enrol.app import application as enrolment
-    from ovn_integrate.ipam import accesslog, server
-    from ovn_integrate.ipam.identity import Known
-    from ovn_integrate.ipam.site import Open
+    from ovn_integrate.cli import serving
 
-    log = accesslog.open_log(options["access_log"])
-    audit = _audit(options["audit_log"])
-    served = None if files is None else web.Files(*files)
-    if served is not None:
-        web.refuse_unfit(served)
-    tokens = _tokens(options, files)
-    guarded = files is not None or tokens is not None
-    everybodys = None if guarded else Open(_address(bind), options["server_name"])
-    server.check(options["nb"], app.timeout)
-    app.progress.end()
-    web.serve(
-        lambda: server.application(
-            options["nb"],
-            log,
-            partial(Known, tokens=tokens) if guarded else None,
-            audit=audit,
-            open=everybodys,
-            enrolment=None
-            if files is None
-            else lambda inner, store: enrolment(inner, paths.pki(), options["nb"], store),
-        ),
-        bind=bind,
-        pidfile=paths.pidfile("ipam"),
-        log=paths.logfile("ipam"),
-        keep_alive=True,
-        tls=served,
-    )
-
-
-def _audit(where: str | None) -> Audit:
-    from ovn_integrate import audit
-
-    named = where or audit.default("ipam")
-    try:
-        return audit.open_log(named)
-    except OSError as error:
-        hint = "another file, by --audit-log"
-        raise Invalid(named, f"cannot be written: {error.strerror}", hint) from None
+    options["listen"] = bind
+    if step == "prepare":
+        serving.prepare(options)
+        return
+    serving.start(app, options)
 
 
 def _take_centrals(options: dict[str, Any]) -> bool:
@@ -186,26 +162,6 @@ def _anybodys() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _files(options: dict[str, Any]) -> tuple[Path, Path, Path] | None:
-    names = ("certificate", "private_key", "ca_certificate")
-    given = [options[name] for name in names if options[name]]
-    if not given:
-        return None
-    if len(given) < len(names):
-        missing = next(name for name in names if not options[name])
-        what = "go together: --certificate, --private-key and --ca-certificate"
-        raise Invalid(f"--{missing.replace('_', '-')}", f"is missing, as these {what}")
-    return Path(given[0]), Path(given[1]), Path(given[2])
-
-
-def _tokens(options: dict[str, Any], files: object) -> Tokens | None:
-    from ovn_integrate.ipam.tokens import Tokens
-
-    if options["token_file"]:
-        return Tokens(Path(options["token_file"]))
-    return None if files is None else Tokens(paths.tokens())
 
 
 @verb()
@@ -298,10 +254,6 @@ def _known_northbound(app: App) -> str:
     return remote if remote and (not here or "," in remote) else local
 
 
-def _address(bind: str) -> str:
-    return bind.rpartition(":")[0].strip("[]")
-
-
 def _bind(listen: str) -> str:
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or not 0 < int(port) < 65536:
@@ -313,5 +265,5 @@ def _bind(listen: str) -> str:
     return f"{settings.bracketed(str(address))}:{port}"
 
 
-for _verb in (start, stop, status, check, token):
+for _verb in (start, stop, status, check, token, signer):
     ipam.add_command(_verb)

@@ -18,17 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ovn_integrate import audit, jsontext
-from ovn_integrate.enrol import known
-from ovn_integrate.enrol.fresh import Entered, Fresh
 from ovn_integrate.enrol.limit import Limit, network
 from ovn_integrate.errors import Conflict, Error, Invalid, NotConfigured, NotPermitted
-from ovn_integrate.host.secure import host_name
-from ovn_integrate.ovsdb import TIMEOUT
-from ovn_integrate.pki import register as registers
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
-from ovn_integrate.pki.ledger import Issued, Ledger
-from ovn_integrate.pki.register import Place, Register
+from ovn_integrate.pki.ledger import Issued
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -41,6 +35,7 @@ _RENEWALS, _RENEWAL_RATE = 10, 1 / 60
 """Of one chassis: each is a line of the ledger for a while."""
 
 _LONGEST = 16384
+_UPGRADE = "upgrade ovn-integrate on that host before its certificate ends"
 _TEXT = "application/x-pem-file"
 
 log = logging.getLogger(__name__)
@@ -59,46 +54,31 @@ class Watched(Protocol):
         """What is a chassis' of that name, for people."""
 
 
-def application(inner: Wsgi, folder: Path, nb_remote: str, watched: Watched) -> Wsgi:
+class Signs(Protocol):
+    """Who signs: a :class:`Desk` in this process, or the :class:`Signer` in another one."""
+
+    def redeem(self, secret: str, host: str, request: str, held: str, address: str) -> bytes: ...
+
+    def renew(self, request: str, certificate: str, proof: str, address: str) -> bytes: ...
+
+
+def application(inner: Wsgi, folder: Path, signer: Signs, watched: Watched) -> Wsgi:
     """The application that answers these paths itself and leaves the others to ``inner``.
 
     A host that joins has no certificate yet: what serves this must ask for one, and not demand it.
 
-    The certificate of the servers, which this one shows as well, is renewed when it is due, and
-    entered in the ledger, without which it lets nobody in.
-
     :param folder: :func:`ovn_integrate.paths.pki`; there may be no authority in it.
-    :param nb_remote: of Northbound, where what is signed is written down.
-    :param watched: the same Northbound.
+    :param watched: Northbound, where what is signed is written down.
     """
-    authority, ledger = Authority(folder), Ledger(nb_remote)
-
-    def enter(certificate: x509.Certificate) -> bool:
-        return registers.enter(ledger, certificate, host_name(), chosen=False)
-
-    def renew() -> bool:
-        return authority.made and authority.serve(host_name(), [], enter=enter)
-
-    def entered() -> None:
-        if authority.made and authority.server.exists():
-            own = x509.read(authority.server)
-            if watched.certificate(own.serial) is None:
-                enter(own)
-
-    def places(name: str) -> list[Place]:
-        return [*map(Place, watched.holds(name)), *known.places(name, TIMEOUT)]
-
-    Entered(entered).start()
-    Fresh(renew).start()
-    return _Enrolment(inner, Register(authority, ledger, places), watched)
+    return _Enrolment(inner, Authority(folder), signer, watched)
 
 
 class _Enrolment:
-    def __init__(self, inner: Wsgi, register: Register, watched: Watched) -> None:
+    def __init__(self, inner: Wsgi, authority: Authority, signer: Signs, watched: Watched) -> None:
         self._inner = inner
-        self._register = register
+        self._authority = authority
+        self._signer = signer
         self._watched = watched
-        self._authority = register.authority
         self._limit = Limit(BURST, RATE)
         self._renewals = Limit(_RENEWALS, _RENEWAL_RATE)
         self._pages: dict[str, tuple[str, Callable[[dict[str, Any]], bytes]]] = {
@@ -153,8 +133,11 @@ class _Enrolment:
         audit.note(environ, ids=[host])
         if not self._watched.has_token(tokens.key(secret)):
             raise tokens.unknown()
-        request = _text(body, "request").encode()
-        return _noted(environ, [host], tokens.redeem(self._register, secret, host, request))
+        request = _text(body, "request")
+        name, _ = x509.requested(request.encode())
+        held = ", ".join(self._watched.holds(name))
+        signed = self._signer.redeem(secret, host, request, held, _address(environ))
+        return _noted(environ, [host], signed)
 
     def _renew(self, environ: dict[str, Any]) -> bytes:
         serial = _serial(environ)
@@ -164,8 +147,13 @@ class _Enrolment:
             hint = "ovn-integrate central token HOST, there"
             raise Conflict(f"certificate {serial}", "may not renew itself", hint)
         self._count(self._renewals, issued.name)
-        request = _text(_body(environ), "request").encode()
-        return _noted(environ, [serial], self._register.renew(request, serial))
+        body = _body(environ)
+        request = _text(body, "request")
+        if "proof" not in body:
+            raise NotPermitted("renewal", "comes without a proof", _UPGRADE)
+        words = _text(body, "certificate"), _text(body, "proof")
+        signed = self._signer.renew(request, *words, _address(environ))
+        return _noted(environ, [serial], signed)
 
     def _certificate(self, environ: dict[str, Any]) -> bytes:
         serial = _serial(environ)
@@ -173,6 +161,10 @@ class _Enrolment:
         if issued is None or not issued.valid:
             raise NotPermitted(f"certificate {serial}", "is not good any more", "join again")
         return f"{serial}\n".encode()
+
+
+def _address(environ: Mapping[str, Any]) -> str:
+    return str(environ.get("REMOTE_ADDR") or "")
 
 
 class _TooOften(Exception):

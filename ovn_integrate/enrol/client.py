@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ovn_integrate import errors
@@ -17,6 +18,7 @@ from ovn_integrate.errors import DatabaseUnavailable, Error, Invalid, NotPermitt
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.settings import endpoint
 from ovn_integrate.pki import x509
+from ovn_integrate.pki.proof import prove
 from ovn_integrate.pki.tokens import Token
 
 T = TypeVar("T")
@@ -60,7 +62,12 @@ def renew(
     :raises Conflict: the old one is revoked.
     """
     context = credentials.context()
-    body = {"request": request.decode()}
+    body = {
+        "request": request.decode(),
+        # The signer does not see this connection, and so not by whose certificate it was made.
+        "certificate": x509.read(Path(credentials.certificate)).pem.decode(),
+        "proof": prove(Path(credentials.private_key).read_bytes(), request),
+    }
 
     def ask(address: str) -> bytes:
         return _certificate(address, _ask(address, "POST", RENEW, body, context, timeout))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ovn_integrate import jsontext
+from ovn_integrate import account, jsontext
 from ovn_integrate.errors import Conflict, Invalid, NotPermitted
 from ovn_integrate.ipam.permit import OPERATOR, READER, Identity
 from ovn_integrate.pki import files
@@ -109,10 +109,11 @@ def load(path: Path) -> list[Entry]:
     :raises NotPermitted: it may not be read, or others may read it.
     """
     try:
-        if path.stat().st_mode & 0o077:
+        found = path.stat()
+        shared = 0o040 if found.st_gid == account.group() else 0
+        if found.st_mode & 0o077 & ~shared:
             raise NotPermitted(str(path), "may be read by others", f"chmod 600 {path}")
-        found = jsontext.parse(path.read_bytes())
-        entries = [Entry(**one) for one in found["tokens"]]
+        entries = [Entry(**one) for one in jsontext.parse(path.read_bytes())["tokens"]]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -131,7 +132,7 @@ def _fits(entry: Entry) -> bool:
 
 def _write(path: Path, entries: list[Entry]) -> None:
     content = jsontext.dumps({"tokens": [asdict(one) for one in entries]}, indent=1) + "\n"
-    files.write(path, content.encode())
+    files.write(path, content.encode(), files.SHARED)
 
 
 def _digest(token: str) -> str:

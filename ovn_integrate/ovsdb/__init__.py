@@ -7,7 +7,7 @@ logged and dropped, a write of the same value that counts as a change.
 """
 
 from ovn_integrate.ovsdb.change import Change, Result, Row, table_of
-from ovn_integrate.ovsdb.schema import TIMEOUT, get_schema, present, split_remotes
+from ovn_integrate.ovsdb.schema import TIMEOUT, connect_by, get_schema, present, split_remotes
 from ovn_integrate.ovsdb.session import Rejected, Session, Tables
 
 HOST = "Open_vSwitch"
@@ -25,6 +25,7 @@ __all__ = [
     "Row",
     "Session",
     "Tables",
+    "connect_by",
     "get_schema",
     "present",
     "split_remotes",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ovs.jsonrpc
@@ -60,6 +62,26 @@ def present(private_key: str, certificate: str, ca_cert: str) -> None:
     stream.ssl_set_private_key_file(private_key)
     stream.ssl_set_certificate_file(certificate)
     stream.ssl_set_ca_cert_file(ca_cert)
+
+
+def connect_by(opener: Callable[[], socket.socket]) -> None:
+    """Have this process reach ``unix:`` remotes by what ``opener`` gives it: a socket that is
+    connected already, as another process may which is let in there.
+
+    :param opener: raises OSError as connect(2) does.
+    """
+
+    class Given(ovs.stream.UnixStream):  # type: ignore[misc]  # ovs has no types
+        @staticmethod
+        def _open(suffix: str, dscp: int) -> tuple[int, socket.socket | None]:
+            try:
+                given = opener()
+            except OSError as error:
+                return error.errno or errno.EPROTO, None
+            given.setblocking(False)
+            return 0, given
+
+    ovs.stream.Stream.register_method("unix", Given)
 
 
 def _worst(troubles: list[Exception], remote: str) -> DatabaseUnavailable:

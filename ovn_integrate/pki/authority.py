@@ -84,7 +84,7 @@ class Authority:
             signed = self.sign(key, host, x509.CENTRAL, wanted)
             if enter is not None:
                 enter(x509.parse(signed))
-            files.write(self.server, key + signed)
+            files.write(self.server, key + signed, files.SHARED)
             return True
 
     def require(self) -> Authority:

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ovn_integrate import paths
+from ovn_integrate import account, paths
 from ovn_integrate.errors import NotPermitted
 from ovn_integrate.rewrite import rewrite
 
 SECRET = 0o600
+SHARED = 0o640
+"""For root, and for the account of the IPAM server where there is one."""
 PUBLIC = 0o644
 _PRIVATE = 0o700
+
+_PASSABLE = 0o710
 
 
 def write(path: Path, content: bytes, mode: int = SECRET) -> None:
@@ -26,7 +30,12 @@ def write(path: Path, content: bytes, mode: int = SECRET) -> None:
     """
     try:
         folder(path.parent)
-        rewrite(path, content, mode, keep_mode=False)
+        if mode != SHARED:
+            rewrite(path, content, mode, keep_mode=False)
+            return
+        # One that is shared already stays so at every moment, as whoever reads it may at any.
+        rewrite(path, content, SECRET if _group() is None else SHARED, keep_mode=False)
+        share(path)
     except PermissionError as error:
         raise _refusal(error) from None
 
@@ -38,8 +47,53 @@ def folder(path: Path) -> None:
         # Not by ``parents``: those have the mode of any folder then.
         if not one.is_dir():
             one.mkdir(mode=_PRIVATE, exist_ok=True)
-        elif one.is_relative_to(paths.pki()) and one.stat().st_mode & 0o077:
+        elif one.is_relative_to(paths.pki()) and not _is_private(one.stat()):
             one.chmod(_PRIVATE)
+
+
+def passable(path: Path) -> None:
+    """Let the account of the IPAM server reach, by their names, what it may read in a folder of
+    this user; others nothing."""
+    _mend(path, os.O_DIRECTORY, _PASSABLE)
+
+
+def share(path: Path) -> None:
+    """Let the account of the IPAM server read a file of this user, which others may not."""
+    _mend(path, 0, SHARED)
+
+
+def keep(path: Path) -> None:
+    """Let nobody but this user read a file of his."""
+    _mend(path, 0, SECRET)
+
+
+def _mend(path: Path, flags: int, mode: int) -> None:
+    try:
+        # Never what a link, or a pipe that somebody put there, leads to.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | flags)
+    except FileNotFoundError:
+        return
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise NotPermitted(str(path), "belongs to somebody else", f"chown root {path}")
+        group = _group() if mode != SECRET else None
+        if group is None:
+            mode &= 0o700
+        else:
+            os.fchown(descriptor, -1, group)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _group() -> int | None:
+    """None where all is this user's own, as of somebody who develops."""
+    return account.group() if os.geteuid() == 0 else None
+
+
+def _is_private(found: os.stat_result) -> bool:
+    passable = 0o010 if found.st_gid == _group() else 0
+    return not found.st_mode & 0o077 & ~passable
 
 
 @contextmanager

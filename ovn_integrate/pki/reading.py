@@ -1,4 +1,5 @@
-"""Reads certificates that others made. With ``x509`` the only user of ``cryptography``.
+"""Reads certificates that others made. With ``x509`` and ``proof`` the only
+user of ``cryptography``.
 
 A text from elsewhere is read by :func:`parse` or :func:`parse_all`, which take certificates and
 nothing beside them. What is trusted or written down is :attr:`Certificate.pem`, which was encoded

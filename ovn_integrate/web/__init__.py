@@ -21,7 +21,7 @@ from ovn_integrate.web.tls import Files, Tls, load
 
 THREADS = 16
 
-__all__ = ["THREADS", "Files", "handed_over", "refuse_unfit", "serve"]
+__all__ = ["THREADS", "Files", "claimed", "go_first", "handed_over", "refuse_unfit", "serve"]
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -92,8 +92,11 @@ def serve(
         "worker_class": "ovn_integrate.web.worker.Worker",
         "threads": THREADS,
         "when_ready": lambda master: pidfile.write_text(f"{master.pid}\n"),
-        "on_exit": lambda master: pidfile.unlink(missing_ok=True),
+        "on_exit": lambda master: _forget(pidfile),
         "umask": 0o177,
+        # Its own defaults are who this process was when gunicorn was imported.
+        "user": os.geteuid(),
+        "group": os.getegid(),
         "keepalive": 75 if keep_alive else 0,
         "graceful_timeout": 15,
         "proc_name": "ovn-integrate",
@@ -104,7 +107,13 @@ def serve(
         "forwarded_allow_ips": "",
     }
     server = _Server(factory, settings, tls, log)
-    pidfile.parent.mkdir(parents=True, exist_ok=True)
     with claimed(pidfile):
         go_first()
         server.run()
+
+
+def _forget(pidfile: Path) -> None:
+    try:
+        pidfile.unlink(missing_ok=True)
+    except PermissionError:
+        pidfile.write_text("")  # in a folder that is not this user's

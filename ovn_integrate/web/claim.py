@@ -17,6 +17,7 @@ def claimed(pidfile: Path) -> Iterator[None]:
 
     :raises Conflict: another one does, or is about to.
     """
+    pidfile.parent.mkdir(parents=True, exist_ok=True)
     # A lock of the process (fcntl(2)): the worker of a master that was killed has none.
     descriptor = os.open(pidfile.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -7,10 +7,12 @@ say. There is no resumption, so that each connection proves again that its clien
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovn_integrate import account
 from ovn_integrate.errors import Invalid, NotPermitted
 
 log = logging.getLogger(__name__)
@@ -86,7 +88,9 @@ def _refuse_unreadable(path: Path) -> None:
         with path.open("rb"):
             pass
     except PermissionError:
-        raise NotPermitted(str(path), "may not be read", "run this as root") from None
+        name = account.name_of(os.geteuid())
+        hint = f"chgrp {name} {path}; chmod g+r {path}"
+        raise NotPermitted(str(path), f"may not be read by user {name}", hint) from None
     except OSError as error:
         raise Invalid(str(path), f"cannot be read: {error.strerror}") from None
 

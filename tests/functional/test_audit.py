@@ -23,6 +23,7 @@ from werkzeug.test import Client
 from ovn_integrate import audit, paths
 from ovn_integrate.cli.main import cli
 from ovn_integrate.enrol import app as enrolment
+from ovn_integrate.enrol.signer.desk import Desk
 from ovn_integrate.ipam import audited, server
 from ovn_integrate.ipam.api import create_app
 from ovn_integrate.ipam.bodies import RESOURCES
@@ -92,7 +93,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         lambda ledger: Known(ledger, Tokens(known)),
         audit=audit.open_log(str(folder / "audit.log")),
         enrolment=lambda inner, store: enrolment.application(
-            inner, folder / "pki", northbound.remote, store
+            inner, folder / "pki", Desk(folder / "pki", lambda: northbound.remote), store
         ),
     )
     made = Bed(folder, register, Client(application), operator, reader)

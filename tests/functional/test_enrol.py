@@ -39,6 +39,7 @@ import io, sys
 from pathlib import Path
 from ovn_integrate import web
 from ovn_integrate.enrol import app
+from ovn_integrate.enrol.signer.desk import Desk
 from ovn_integrate.ipam.store import Store
 
 address = sys.argv[1]
@@ -60,7 +61,9 @@ def serving():
     global enrolment
     store = Store(northbound, timeout=1)
     store.start()
-    enrolment = app.application(inner, folder, northbound, store)
+    desk = Desk(folder, lambda: northbound)
+    desk.start()
+    enrolment = app.application(inner, folder, desk, store)
     return listening
 
 files = web.Files(server, server, clients)
