@@ -21,10 +21,11 @@ def bundle(app: App, file: Path | None, form: str) -> None:
     logs, versions, doctor.
 
     Each thing has --timeout seconds, and what cannot be had is written down with the reason, so
-    that it works with any daemon dead. Passwords, tokens and private keys are taken out. FILE is
+    that it works with any daemon dead. Passwords, tokens and private keys are taken out, and what
+    may be one: of others' programs the arguments, of variables and labels the values. FILE is
     ovn-integrate-HOST-TIME.tar.gz here if none is given, and is replaced if it exists.
     """
-    from ovn_integrate.checks.bundle import archive, items, redact
+    from ovn_integrate.checks.bundle import archive, items, redact, views
     from ovn_integrate.checks.facts import Facts
 
     path = file or Path(f"ovn-integrate-{platform.node()}-{time.strftime('%Y%m%dT%H%M%S')}.tar.gz")
@@ -37,7 +38,8 @@ def bundle(app: App, file: Path | None, form: str) -> None:
     wanted = items.everything(facts.remote, known, app.timeout)
     done = archive.gather(wanted, app.timeout, _progress)
     pids = filter(None, (servers.pid("driver"), servers.pid("ipam")))
-    redactor = redact.Redactor(redact.known_here(items.ENV_FILES, pids))
+    ids = views.ids(one.gathered.data for one in done if one.item.name.startswith("docker/"))
+    redactor = redact.Redactor(redact.known_here(items.ENV_FILES, pids), ids)
     root = os.geteuid() == 0
     about = {
         "host": platform.node(),

@@ -18,7 +18,7 @@ from typing import Any
 
 from ovn_integrate.checks.bundle.item import OK, Gathered, Item
 from ovn_integrate.checks.bundle.redact import Redactor
-from ovn_integrate.errors import CommandFailed, NotPermitted
+from ovn_integrate.errors import CommandFailed, NotPermitted, one_line
 
 AT_ONCE = 8
 _GRACE = 2.0  # seconds past its time after which nobody waits for an item any more
@@ -139,7 +139,7 @@ def failures(done: Sequence[Done]) -> int:
 
 
 def _put(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    entry = tarfile.TarInfo(name)
+    entry = tarfile.TarInfo(one_line(name))
     entry.size, entry.mtime, entry.mode = len(data), int(time.time()), 0o600
     archive.addfile(entry, io.BytesIO(data))
 

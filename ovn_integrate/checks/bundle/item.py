@@ -98,6 +98,16 @@ def answer(name: str, source: str, ask: Callable[[float], Any]) -> Item:
     return Item(name, source, gather)
 
 
+def viewed(item: Item, view: Callable[[bytes], bytes]) -> Item:
+    """The same as it may be shown."""
+
+    def gather(seconds: float) -> Gathered:
+        done = item.gather(seconds)
+        return Gathered(view(done.data) if done.data else b"", done.outcome)
+
+    return Item(item.name, item.source, gather, item.times)
+
+
 def either(name: str, first: Item, second: Item) -> Item:
     """The second thing where the first cannot be had in its part of the time."""
 

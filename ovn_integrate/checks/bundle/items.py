@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovn_integrate import paths
-from ovn_integrate.checks.bundle.item import Item, answer, command, either, file
+from ovn_integrate.checks.bundle import views
+from ovn_integrate.checks.bundle.item import Item, answer, command, either, file, viewed
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.driver import dockerd, keystone
 from ovn_integrate.driver.host_network import DRIVER
@@ -21,6 +22,8 @@ _JOURNAL = "20000"  # lines
 _UNHEALTHY = (0, 3, 4, 8, 9, 10)  # what a question of ours may say of a host that is broken
 _SWITCH_UNITS = ("openvswitch-switch", "ovs-vswitchd", "ovsdb-server", "ovn-controller", "ovn-host")
 _UNITS = (*_SWITCH_UNITS, "ovn-central", "ovn-northd", "docker", "ovn-integrate-*")
+
+_DAEMON_JSON = Path("/etc/docker/daemon.json")
 
 ENV_FILES = tuple(
     Path("/etc/default") / name
@@ -113,7 +116,9 @@ def _docker() -> Iterator[Item]:
         yield answer(
             f"docker/{name}.json",
             f"Docker API {path}",
-            lambda seconds, path=path: dockerd.get(path, timeout=seconds),  # type: ignore[misc]
+            lambda seconds, path=path: views.docker(  # type: ignore[misc]
+                dockerd.get(path, timeout=seconds)
+            ),
         )
     yield answer("docker/inspected-networks.json", "Docker API /networks/ID", _inspected)
 
@@ -121,7 +126,7 @@ def _docker() -> Iterator[Item]:
 def _inspected(seconds: float) -> list[object]:
     """The networks of this driver, with their containers."""
     found = dockerd.get("/networks", filters={"driver": [DRIVER]}, timeout=seconds)
-    return [dockerd.get(f"/networks/{one['Id']}", timeout=seconds) for one in found]
+    return [views.docker(dockerd.get(f"/networks/{one['Id']}", timeout=seconds)) for one in found]
 
 
 def _ipam(urls: Sequence[str]) -> Iterator[Item]:
@@ -212,16 +217,19 @@ def _system() -> Iterator[Item]:
         "uname": "uname -a",
         "date": "date -u +%FT%TZ",
         "uptime": "uptime",
-        "processes": "ps -eo pid,ppid,stat,etime,rss,args",
         "disks": "df -h",
         "kernel-log": "dmesg",
     }.items():
         yield command(f"system/{name}.txt", *words.split())
+    argv = ("ps", "-eo", "pid,ppid,stat,etime,rss,args")
+    yield viewed(command("system/processes.txt", *argv), views.processes)
     for fact in ("/etc/os-release", "/proc/modules", "/proc/meminfo", "/etc/hosts"):
         yield file(f"system/{Path(fact).name}.txt", Path(fact))
-    for path in (*ENV_FILES, Path("/etc/docker/daemon.json")):
+    for path in ENV_FILES:
         if path.exists():
-            yield file(f"configuration{path}", path)
+            yield viewed(file(f"configuration{path}", path), views.environment)
+    if _DAEMON_JSON.exists():
+        yield viewed(file(f"configuration{_DAEMON_JSON}", _DAEMON_JSON), views.daemon)
 
 
 def _logs() -> Iterator[Item]:
@@ -237,4 +245,5 @@ def _logs() -> Iterator[Item]:
         units = [word for unit in _UNITS for word in ("-u", unit)]
         argv = ("journalctl", "--no-pager", "-n", _JOURNAL, "-o", "short-iso", *units)
         yield command("logs/journal.txt", *argv)
-        yield command("system/units.txt", "systemctl", "--no-pager", "status", *_UNITS, good=(0, 3))
+        argv = ("systemctl", "--no-pager", "status", *_UNITS)
+        yield viewed(command("system/units.txt", *argv, good=(0, 3)), views.units)
