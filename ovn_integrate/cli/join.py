@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 import click
 
@@ -16,7 +17,8 @@ from ovn_integrate.pki import tokens
 
 
 @verb()
-@click.argument("token")
+@click.argument("token", required=False)
+@click.option("--token-file", type=click.File("r"), help="A file that has the token; - is stdin.")
 @click.option("--tep", metavar="ADDRESS[,...]", help="This host's tunnel endpoint.")
 @click.option("--encap-type", default="geneve", show_default=True, metavar="TYPE[,...]")
 @click.option("--datapath", type=click.Choice(DATAPATHS), default="auto", show_default=True)
@@ -25,7 +27,8 @@ from ovn_integrate.pki import tokens
 @dry_run_option
 def join(
     app: App,
-    token: str,
+    token: str | None,
+    token_file: TextIO | None,
     tep: str | None,
     encap_type: str,
     datapath: str,
@@ -40,12 +43,17 @@ def join(
 
     With --underlay-mode it is a VM on a chassis: a certificate, the settings, and the driver.
 
-    The key is made here and never leaves this host; - reads the token from standard input, where
-    no list of processes shows it. Run again with the same token it goes on where it was killed.
+    The key is made here and never leaves this host. A TOKEN that is given so stands in the list of
+    processes while this runs: - reads it from standard input, --token-file from a file. Run again
+    with the same token it goes on where it was killed.
     """
-    if token == "-":
+    if (token is None) == (token_file is None):
+        raise click.UsageError("TOKEN or --token-file is needed, and not both")
+    if token_file is not None:
+        token = token_file.read()
+    elif token == "-":
         token = sys.stdin.read()
-    known = tokens.decode(token)
+    known = tokens.decode(token or "")
     vm = modes.keys_of_vm(app, bridge, vif_id) if modes.chosen(False, underlay_mode, bridge) else {}
     if vm and tep:
         raise click.UsageError("--tep is for a chassis, which a VM is not")

@@ -232,3 +232,16 @@ def test_tls_without_a_certificate_is_told_in_one_line(switch: OvsdbServer, verb
     assert "try:    ovn-integrate join TOKEN" in done.stdout
     assert keys(switch)["ipam"] == "https://127.0.0.1:9696"
     assert "ovn-nb" not in keys(switch)
+
+
+def test_a_join_token_need_not_be_on_the_command_line(verb: Verb, folder: Path) -> None:
+    file = folder / "token"
+    file.write_text("nonsense\n")
+    for words, input in ((["-"], "nonsense"), (["--token-file", str(file)], None)):
+        done = verb("join", *words, input=input)
+        assert (done.returncode, "join token: is none" in done.stderr) == (2, True)
+        assert "nonsense" not in done.stderr
+    for words in ([], ["x", "--token-file", str(file)], ["--token-file", str(folder / "none")]):
+        done = verb("join", *words)
+        assert done.returncode == 2
+        assert "join token" not in done.stderr
