@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import random
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +55,20 @@ def namespace() -> Iterator[None]:
 
 
 @pytest.fixture
-def host() -> Iterator[Site]:
+def kind(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which of the two iptables has the host's rules."""
+    name = str(getattr(request, "param", "nft"))
+    for family, what in itertools.product(("iptables", "ip6tables"), ("", "-save", "-restore")):
+        program = shutil.which(f"{family}-{name}{what}")
+        if program is None:
+            pytest.fail(f"needs {family}-{name}{what}")
+        (tmp_path / f"{family}{what}").symlink_to(program)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return name
+
+
+@pytest.fixture
+def host(kind: str) -> Iterator[Site]:
     with site() as made:
         yield made
 
@@ -345,7 +361,8 @@ class Others:
         self.host.published = []
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["nft", "legacy"], indirect=True)
+@pytest.mark.parametrize("seed", range(3))
 def test_whatever_others_do_the_rules_come_back_and_say_right(host: Site, seed: int) -> None:
     others = Others(host, random.Random(seed))
     others.docker.start()
@@ -363,10 +380,39 @@ def test_whatever_others_do_the_rules_come_back_and_say_right(host: Site, seed: 
             raise AssertionError(done) from error
 
 
+@pytest.mark.parametrize("kind", ["legacy"], indirect=True)
+def test_rules_are_where_docker_has_its_own(host: Site) -> None:
+    """Here iptables is of the old kind, and then for the driver alone of the new one."""
+    Docker("28").start()
+    usual = os.environ["PATH"].split(os.pathsep)[0]
+    for name in os.listdir(usual):
+        (Path(usual) / name).unlink()
+    host.published = [ONE]
+    host.mend()
+    assert "OVN" in run("iptables-legacy-save")
+    assert "OVN" not in run("iptables-nft-save")
+    # As long as there was no Docker they were where nobody looks now.
+    run("iptables-legacy", "-t", "filter", "-F")
+    run("iptables-legacy", "-t", "filter", "-X")
+    host.mend()
+    assert "OVN" in run("iptables-nft-save")
+    run("iptables-legacy", "-N", "DOCKER-USER")
+    host.mend()
+    assert "OVN" not in run("iptables-nft-save")
+    assert host.differing() == []
+
+
 @pytest.mark.parametrize(
-    "command", ["iptables -F", "iptables -t nat -F", "iptables -t mangle -F", "nft flush ruleset"]
+    ("kind", "command"),
+    [
+        *(("nft", f"iptables{table} -F") for table in ("", " -t nat", " -t mangle")),
+        ("nft", "nft flush ruleset"),
+        ("legacy", "iptables -F"),
+    ],
+    indirect=["kind"],
 )
-def test_the_keeper_sees_at_once_what_others_do(host: Site, command: str) -> None:
+def test_the_keeper_sees_at_once_what_others_do(host: Site, kind: str, command: str) -> None:
+    """Of the old kind nobody tells, and it looks by the clock."""
     host.published = [ONE]
     docker = Docker("28")
     docker.start()
@@ -378,7 +424,7 @@ def test_the_keeper_sees_at_once_what_others_do(host: Site, command: str) -> Non
             run(*command.split())
             begun = time.monotonic()
             _until(lambda: host.differing() == [])
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < (3 if kind == "nft" else 10)
         docker.start()
         _until(lambda: host.differing() == [])
     finally:

@@ -9,7 +9,8 @@ comes in is changed, so that servers see their clients' addresses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ovn_integrate.errors import CommandFailed
 from ovn_integrate.host.packet_filter import tables
@@ -30,8 +31,7 @@ def differing(make: Make) -> list[str]:
 
     :raises CommandFailed: iptables is missing, or refused.
     """
-    _, found = _compare(make)
-    return [words for _, parts in found for one in parts.values() for words in one.words]
+    return [words for one in _compare(make) for words in one.words]
 
 
 def mend(make: Make) -> list[str]:
@@ -43,17 +43,13 @@ def mend(make: Make) -> list[str]:
     mended: list[str] = []
     refused: CommandFailed | None = None
     for _ in range(_TRIES):
-        now, found = _compare(make)
-        words = [words for _, parts in found for one in parts.values() for words in one.words]
-        if not words:
+        found = _compare(make)
+        if not found:
             return mended
-        mended += [one for one in words if one not in mended]
-        for six, parts in found:
-            lines = {table: one.lines for table, one in parts.items() if one.lines}
-            if not lines:
-                continue
+        mended += [words for one in found for words in one.words if words not in mended]
+        for one in found:
             try:
-                tables.write(now.kind, lines, six=six)
+                tables.write(one.kind, one.lines, six=one.six)
             except CommandFailed as error:
                 refused = error  # whatever was looked at may be of others, and gone by now
     raise refused or CommandFailed(
@@ -76,13 +72,35 @@ def led() -> list[Published]:
     return led_in(tables.read().v4.get("nat", {}))
 
 
-def _compare(make: Make) -> tuple[Tables, list[tuple[bool, dict[str, Difference]]]]:
-    """The tables, and what is wrong with those of IPv6, then of IPv4."""
+@dataclass(frozen=True)
+class _Wrong:
+    """What is wrong with the tables of one family and one kind."""
+
+    kind: str
+    six: bool
+    parts: dict[str, Difference]
+
+    @property
+    def words(self) -> list[str]:
+        family = "IPv6 " if self.six else ""
+        return [f"{family}{words}" for one in self.parts.values() for words in one.words]
+
+    @property
+    def lines(self) -> dict[str, list[str]]:
+        return {table: one.lines for table, one in self.parts.items()}
+
+
+def _compare(make: Make) -> list[_Wrong]:
+    """What is wrong, with what the kernel knows of IPv6 first."""
     now = tables.read()
-    wanted = make(now)
-    found = []
+    found = list(_held_against(make(now), now))
+    if now.other is not None:
+        found += _held_against(None, now.other)
+    return [one for one in found if one.words]
+
+
+def _held_against(wanted: Wanted | None, now: Tables) -> Iterator[_Wrong]:
     for six, have in ((True, now.v6), (False, now.v4)):
         if have is not None:
             parts = {t: differences(wanted, t, have.get(t, {}), six=six) for t in CHAINS}
-            found.append((six, parts))
-    return now, found
+            yield _Wrong(now.kind, six, parts)

@@ -4,7 +4,7 @@ Docker has its rules in."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ovn_integrate import faultpoint, paths, runner
@@ -21,11 +21,13 @@ class Tables:
 
     :ivar kind: what the program's name ends with: nothing, ``-nft`` or ``-legacy``.
     :ivar v6: None where this host has no IPv6, or no ip6tables.
+    :ivar other: those of the usual kind where that is another one, in which none of ours should be.
     """
 
     kind: str
     v4: Mapping[str, Chains]
     v6: Mapping[str, Chains] | None
+    other: Tables | None = None
 
 
 def read() -> Tables:
@@ -33,14 +35,13 @@ def read() -> Tables:
 
     :raises CommandFailed: iptables is missing, or refused.
     """
-    kind, v4 = "", _read(_V4)
-    if not _are_dockers(v4):
-        for other in _other_kinds():
-            there = _read(f"{_V4}{other}")
+    usual = _read("")
+    if not _are_dockers(usual):
+        for kind in _other_kinds():
+            there = _read(kind)
             if _are_dockers(there):
-                kind, v4 = other, there
-    six = paths.ipv6_sysctl().exists() and runner.installed(f"{_V6}{kind}-save")
-    return Tables(kind, v4, _read(f"{_V6}{kind}") if six else None)
+                return replace(there, other=usual)
+    return usual
 
 
 def write(kind: str, lines: Mapping[str, list[str]], *, six: bool) -> None:
@@ -64,12 +65,14 @@ def installed() -> bool:
     return runner.installed(f"{_V4}-save")
 
 
-def _read(program: str) -> dict[str, Chains]:
-    return parse(runner.run([f"{program}-save"]))
+def _read(kind: str) -> Tables:
+    v4 = parse(runner.run([f"{_V4}{kind}-save"]))
+    six = paths.ipv6_sysctl().exists() and runner.installed(f"{_V6}{kind}-save")
+    return Tables(kind, v4, parse(runner.run([f"{_V6}{kind}-save"])) if six else None)
 
 
-def _are_dockers(tables: Mapping[str, Chains]) -> bool:
-    return DOCKER_USER in tables.get("filter", {})
+def _are_dockers(some: Tables) -> bool:
+    return DOCKER_USER in some.v4.get("filter", {})
 
 
 def _other_kinds() -> list[str]:
