@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import itertools
 import os
 import random
 import shutil
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,15 +18,19 @@ from pathlib import Path
 
 import pytest
 
+from ovn_integrate import netlink
 from ovn_integrate.driver.reconcile import Keeper
 from ovn_integrate.host import packet_filter
 from ovn_integrate.host.packet_filter import ports
+from ovn_integrate.host.packet_filter.ports import Place
 from ovn_integrate.host.packet_filter.published import Published
 from ovn_integrate.host.packet_filter.wanted import BUILT_IN, Wanted
+from ovn_integrate.netns import Namespace
 from tests.functional.namespaces import own_network
 from tests.functional.way_out import (
     CUSTOM,
     DOCKER0,
+    DOCKERS,
     GWBRIDGE,
     HOST,
     LINK,
@@ -35,6 +43,7 @@ from tests.functional.way_out import (
     Docker,
     Site,
     closed,
+    listen,
     open_ones,
     run,
     site,
@@ -74,7 +83,7 @@ def host(kind: str) -> Iterator[Site]:
 
 
 def have(*blocks: str, published: tuple[Published, ...] = ()) -> list[str]:
-    wanted = Wanted("br-x", blocks, published, ("br-x", "docker+"), ("eth0",))
+    wanted = Wanted("br-x", blocks, published, ("br-x", "docker0"), ("eth0",))
     return packet_filter.mend(lambda _: wanted)
 
 
@@ -91,7 +100,7 @@ def test_rules_are_there_once_and_go_without_a_trace() -> None:
     have(*BLOCK, published=(ONE,))
     assert len(saved()) == len(before) + 1
     have(*BLOCKS, published=(ONE,))
-    assert len(saved()) == len(before) + 3
+    assert len(saved()) == len(before) + 5
     have(*BLOCK)
     assert saved() == before
     # As two processes may that do so at the same moment.
@@ -110,7 +119,7 @@ def test_without_a_way_out_the_ports_of_ovn_are_closed_and_nothing_else_is_done(
     }
     have(*BLOCK)
     assert have() != []
-    assert not [one for one in saved() if "GATEWAY" in one or "LOOPBACK" in one]
+    assert not [one for one in saved() if "GATEWAY" in one or "SOURCE" in one]
 
 
 def test_a_rule_that_somebody_took_away_is_put_back() -> None:
@@ -226,31 +235,128 @@ def test_while_docker_starts_nothing_is_open_that_was_closed(host: Site) -> None
     assert host.differing()
 
 
-def test_answers_and_a_servers_own_choice_of_ports(host: Site) -> None:
-    """A client outside whose own port is one of OVN's gets its answers."""
+def test_a_client_whose_own_port_is_one_of_ovns_gets_its_answers(host: Site) -> None:
     host.published = [ONE]
     host.mend()
 
     def connect() -> None:
-        import socket
-
-        with socket.socket() as client:
-            client.settimeout(5)
-            client.bind(("", 16643))
-            client.connect((HOST, PUBLISHED))
         with socket.socket() as client:
             client.settimeout(5)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             client.bind((OUTSIDE, 6645))
             client.connect((HOST, PUBLISHED))
 
+    # One that is closed, and that no server of the test's own has.
+    host.ports = replace(host.ports, tcp=(*ports.TCP, 6645))
+    host.mend()
     host.spaces[OUTSIDE].run(connect)
+
+
+CHASSIS = "10.0.0.77"
+"""An address beside the host which is nobody's."""
+
+
+@pytest.mark.parametrize(
+    ("who", "source", "target", "protocol"),
+    [
+        # A container of Docker's would be another chassis, to a tunnel's end or a database.
+        (DOCKER0, (CHASSIS, 5000), (OUTSIDE, 6081), "udp"),
+        (DOCKER0, (CHASSIS, 5000), (OUTSIDE, 7471), "tcp"),
+        (DOCKER0, (CHASSIS, 5000), (OUTSIDE, 6642), "tcp"),
+        # And the other way round, a port that is not published.
+        (DOCKER0, (DOCKER0, 5000), (OVN, WEB), "tcp"),
+        (DOCKER0, (DOCKER0, 5000), (OVN, WEB), "udp"),
+        (OUTSIDE, (OUTSIDE, 5000), (OVN, WEB), "udp"),
+        (OVN, (OVN, 5000), (DOCKER0, WEB), "tcp"),
+    ],
+)
+def test_no_packet_makes_an_answer_of_another(
+    host: Site, who: str, source: Place, target: Place, protocol: str
+) -> None:
+    """First one goes the other way, with the target's address for its own."""
+    Docker("20").start()
+    host.published = [ONE]
+    host.mend()
+    for name in ("all", *os.listdir("/proc/sys/net/ipv4/conf")):
+        Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text("0")
+    to = next(one for one in (OVN, OUTSIDE, DOCKER0) if one == target[0])
+    with host.spaces[to].run(sniffer) as sniffing:
+        send(host, who, target, source, protocol)
+        send(host, who, source, target, protocol)
+        # What does get through by the same way, and comes after it.
+        mark = {OVN: (HOST, PUBLISHED), OUTSIDE: (OUTSIDE, WEB), DOCKER0: (HOST, DOCKERS)}[to]
+        assert host.reached([(who, *mark)], [(who, *mark)])
+        assert not seen(sniffing, source, target)
+
+
+def sniffer() -> socket.socket:
+    return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+
+
+def seen(sniffing: socket.socket, source: Place, target: Place) -> bool:
+    """Whether a packet came that goes from a place to another."""
+    sniffing.setblocking(False)
+    ports_of = struct.pack("!HH", source[1], target[1])
+    while True:
+        try:
+            packet = sniffing.recv(2048)
+        except BlockingIOError:
+            return False
+        # The source may have been masqueraded.
+        if packet[16:24] == socket.inet_aton(target[0]) + ports_of:
+            return True
+
+
+def send(host: Site, who: str, source: Place, target: Place, protocol: str) -> None:
+    """One packet, from whatever address."""
+    number = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}[protocol]
+    places = struct.pack("!HH", source[1], target[1])
+    if protocol == "udp":
+        body = places + struct.pack("!HH", 8, 0)
+    else:
+        body = places + struct.pack("!IIBBHHH", 1, 0, 5 << 4, 0x02, 1024, 0, 0)
+        ends = socket.inet_aton(source[0]) + socket.inet_aton(target[0])
+        body = body[:16] + struct.pack("!H", checksum(ends + struct.pack("!HH", number, 20) + body))
+        body += bytes(2)
+    head = struct.pack(
+        *("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, number, 0),
+        *(socket.inet_aton(one[0]) for one in (source, target)),
+    )
+
+    def raw() -> socket.socket:
+        return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+    with host.spaces[who].run(raw) as sender:
+        sender.sendto(head + body, target)
+
+
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def test_containers_of_one_bridge_are_none_of_its_business(host: Site) -> None:
+    """Where the kernel asks for what a bridge passes on, as Docker has it."""
+    Docker("28").start()
+    host.mend()
+    called = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if not called.exists():
+        pytest.skip("no br_netfilter")
+    called.write_text("1")
+    with Namespace() as other:
+        made = {"mac": "02:00:00:00:02:01", "mtu": 1500}
+        netlink.make_veth_into("other", "eth0", other.descriptor, **made)
+        run("ip", "link", "set", "other", "master", "docker0")
+        other.run(lambda: run("ip", "address", "add", "172.17.0.9/24", "dev", "eth0"))
+        other.run(lambda: run("ip", "link", "set", "eth0", "up"))
+        with other.run(lambda: listen(6641)):
+            probe = (DOCKER0, "172.17.0.9", 6641)
+            assert host.reached([probe], [probe])
 
 
 def test_a_connection_from_before_ends(host: Site) -> None:
     """What got in while the rules were gone is not kept by being there."""
-    import socket
-
     host.published = [ONE]
     with host.spaces[DOCKER0].run(socket.socket) as client:
         client.settimeout(5)
@@ -262,12 +368,7 @@ def test_a_connection_from_before_ends(host: Site) -> None:
         assert _unacknowledged(client)
 
 
-def _unacknowledged(client: object) -> bool:
-    import array
-    import fcntl
-    import socket
-
-    assert isinstance(client, socket.socket)
+def _unacknowledged(client: socket.socket) -> bool:
     left = array.array("i", [0])
     deadline = time.monotonic() + 0.3
     while time.monotonic() < deadline:

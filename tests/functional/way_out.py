@@ -131,9 +131,9 @@ def site() -> Iterator[Site]:
         Path(f"/proc/sys/net/ipv4/conf/{LINK}/route_localnet").write_text("1")
         for space in spaces.values():
             for port in _LISTENING:
-                stack.enter_context(space.run(lambda port=port: _listen(port)))
+                stack.enter_context(space.run(lambda port=port: listen(port)))
         for port in _LISTENING:
-            stack.enter_context(_listen(port))
+            stack.enter_context(listen(port))
         yield Site(spaces)
 
 
@@ -150,7 +150,8 @@ def _inside(space: Namespace, address: str, gateway: str) -> None:
     space.run(settle)
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """A server, of which nobody takes the connections."""
     server = socket.socket()
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind(("", port))

@@ -25,7 +25,7 @@ WANTED = Wanted(
     "br-x",
     ("100.64.0.0/20",),
     (ONE, OTHER),
-    ("br-x", "docker+"),
+    ("br-x", "docker0"),
     ("eth0",),
     Ports(listening=(9797,), closed=(("10.0.0.9", 9700), ("fd00::9", 9700))),
 )

@@ -22,10 +22,10 @@ _IFA_LOCAL = 2
 _BRIDGE = "bridge"
 _OF_CONTAINERS = ("veth", "tun")  # the kinds of ports that a bridge of containers or of VMs has
 
-DOCKERS = "docker+"
-"""docker0 and docker_gwbridge; iptables takes the end for anything."""
+DOCKERS = ("docker0", "docker_gwbridge")
+"""The usual bridges of Docker's."""
 
-_DOCKERS = re.compile(r"docker.*|br-[0-9a-f]{12}")
+_NAMED_BY_DOCKER = re.compile(r"br-[0-9a-f]{12}")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
 
 
@@ -37,9 +37,9 @@ def inside(link: str, named: Collection[str]) -> tuple[str, ...]:
     :param named: links that rules of Docker's name, as a bridge can have any name.
     """
     bridges = {one.name for one in all_links().values() if one.kind == _BRIDGE}
-    dockers = {one for one in bridges if one in named or _DOCKERS.fullmatch(one)}
-    some = {one for one in dockers if not one.startswith("docker") and _PLAIN.fullmatch(one)}
-    return link, DOCKERS, *sorted(some - {link})
+    dockers = {one for one in bridges if one in named or _NAMED_BY_DOCKER.fullmatch(one)}
+    plain = {one for one in dockers if _PLAIN.fullmatch(one)}
+    return link, *DOCKERS, *sorted(plain - {link, *DOCKERS})
 
 
 def outside(link: str, underlay: Collection[str]) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from ovn_integrate.errors import Invalid
 from ovn_integrate.host import settings
 from ovn_integrate.host.settings import Settings
 
-TCP = (6640, paths.NB_PORT, paths.SB_PORT, 6643, 6644, 7471, paths.IPAM_PORT, 16642)
+STT = 7471
+TCP = (6640, paths.NB_PORT, paths.SB_PORT, 6643, 6644, STT, paths.IPAM_PORT, 16642)
 """OVSDB of a host, Northbound, Southbound, their raft ports, STT, the IPAM server, Southbound's for
 ovn-northd."""
 

@@ -12,20 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ovn_integrate.host.packet_filter.ports import Ports
+from ovn_integrate.host.packet_filter.ports import STT, Ports
 from ovn_integrate.host.packet_filter.published import Published
 
 COMMENT = "ovn-endpoint-"
 DOCKER_USER = "DOCKER-USER"
 
-LOOPBACK = "OVN-INTEGRATE-LOOPBACK"
+SOURCE = "OVN-INTEGRATE-SOURCE"
 INPUT = "OVN-INTEGRATE-INPUT"
 FORWARD = "OVN-INTEGRATE-FORWARD"
 CLOSED = "OVN-INTEGRATE-CLOSED"
 GATEWAY = "OVN-GATEWAY"
 OUT = "OVN-GATEWAY-OUT"
 IN = "OVN-GATEWAY-IN"
-CHAINS = {"mangle": (CLOSED, LOOPBACK, INPUT, FORWARD), "filter": (GATEWAY,), "nat": (OUT, IN)}
+CHAINS = {"mangle": (CLOSED, SOURCE, INPUT, FORWARD), "filter": (GATEWAY,), "nat": (OUT, IN)}
 """Of each table, in the order in which they are set right: what closes comes first, and what leads
 in last."""
 
@@ -68,7 +68,7 @@ class Jump:
 
 
 JUMPS = {
-    "mangle": (Jump("PREROUTING", LOOPBACK), Jump("INPUT", INPUT), Jump("FORWARD", FORWARD)),
+    "mangle": (Jump("PREROUTING", SOURCE), Jump("INPUT", INPUT), Jump("FORWARD", FORWARD)),
     "filter": (Jump("FORWARD", GATEWAY),),
     "nat": (
         Jump("POSTROUTING", OUT),
@@ -89,12 +89,11 @@ def rules(wanted: Wanted, table: str, *, six: bool = False) -> dict[str, list[st
         found[CLOSED] = list(_closed(wanted.ports, six))
         found[INPUT] = [f"-i {one} -j {CLOSED}" for one in wanted.inside]
         found[FORWARD] = [
-            # By the link are containers, whose own ports of these numbers may be published.
-            *(f"-i {one} ! -o {wanted.link} -j {CLOSED}" for one in wanted.inside),
+            *(rule for one in wanted.inside for rule in _onward(wanted.link, one)),
             *(_shut(wanted, six) if wanted.blocks else ()),
         ]
         if wanted.blocks and not six:
-            found[LOOPBACK] = [f"-d 127.0.0.0/8 -i {wanted.link} -j DROP"]
+            found[SOURCE] = list(_sources(wanted))
     elif wanted.blocks and not six:
         if table == "filter":
             found[GATEWAY] = list(_open(wanted))
@@ -104,15 +103,40 @@ def rules(wanted: Wanted, table: str, *, six: bool = False) -> dict[str, list[st
     return found
 
 
+def _onward(link: str, inside: str) -> Iterator[str]:
+    """What a container does not reach on other hosts.
+
+    :param link: behind which are containers, whose own ports of these numbers may be published.
+    """
+    if inside != link:
+        # Two containers of one bridge; the kernel asks for them too (bridge-nf-call-iptables).
+        yield f"-i {inside} -o {inside} -j RETURN"
+    yield f"-i {inside} ! -o {link} -j {CLOSED}"
+
+
+def _sources(wanted: Wanted) -> Iterator[str]:
+    """Who comes by the link and who does not, by address: with a stranger's a packet could make the
+    connection to which another one is taken for the answer."""
+    link = wanted.link
+    # What route_localnet lets pass is the host's own.
+    yield f"-d 127.0.0.0/8 -i {link} -j DROP"
+    yield from (f"-s {block} -i {link} -j RETURN" for block in wanted.blocks)
+    yield f"-i {link} -j DROP"
+    yield "-i lo -j RETURN"
+    yield from (f"-s {block} -j DROP" for block in wanted.blocks)
+
+
 def _closed(ports: Ports, six: bool) -> Iterator[str]:
     """The ports that a container reaches neither here nor on another host."""
-    # A server's answers to somebody whose own port is one of these.
-    yield f"{_ANSWERS} -j RETURN"
     length = 128 if six else 32
     for address, port in ports.open_at(six):
         yield f"-d {address}/{length} -p tcp -m tcp --dport {port} -j RETURN"
-    for protocol, numbers in (("tcp", ports.tcp), ("udp", ports.udp)):
-        yield from _dropped(f"-p {protocol}", numbers)
+    # Tunnels have no connections, of which one could have been made by a stranger's address.
+    yield from _dropped("-p udp", ports.udp)
+    yield from _dropped("-p tcp", [one for one in ports.tcp if one == STT])
+    # A server's answers to somebody whose own port is one of these. None of them begins anything.
+    yield f"-p tcp {_ANSWERS} -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN"
+    yield from _dropped("-p tcp", [one for one in ports.tcp if one != STT])
     yield from _dropped("-p tcp -m addrtype --dst-type LOCAL", ports.listening)
     for address, port in ports.closed_at(six):
         yield f"-d {address}/{length} -p tcp -m tcp --dport {port} -j DROP"
