@@ -33,7 +33,7 @@ from ovn_integrate.ipam.tokens import Tokens
 from ovn_integrate.ipam.tokens import create as new_token
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
-from ovn_integrate.pki.ledger import Ledger
+from ovn_integrate.pki.ledger import Issued, Ledger
 from ovn_integrate.pki.register import Register
 from tests.functional.daemons import OvsdbServer
 from tests.functional.test_ipam_store import until
@@ -84,7 +84,11 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     northbound.start()
     authority = Authority(folder / "pki")
     authority.make("c1")
-    register = Register(authority, Ledger(northbound.remote))
+    register = Register(authority, Ledger(northbound.remote), lambda _: [])
+    chassis = Issued("chassis-1", "chassis", "h1", "a", time.time() + 3600)
+    register.ledger.change(
+        lambda entries: entries.update({chassis.key: chassis.entry()}), "a chassis"
+    )
     known = folder / "tokens.json"
     operator, reader = new_token(known, "olga", "operator"), new_token(known, "rob", "reader")
     application = server.application(
@@ -292,7 +296,7 @@ def test_questions_are_no_lines(bed: Bed) -> None:
 
 
 def test_a_join_and_a_renewal(bed: Bed) -> None:
-    token = tokens.offer(bed.register, "h1", ["192.0.2.1"], 60)
+    token = tokens.offer(bed.register, "h1", ["192.0.2.1"], 60, "chassis-7")
     request = x509.request(x509.new_key(), "chassis-7").decode()
     body = {"secret": token.secret, "host": "h1", "request": request}
     status, signed, (line,) = bed.ask("POST", "/v1/join", body)

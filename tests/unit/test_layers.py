@@ -229,7 +229,7 @@ def test_json_is_read_and_written_in_one_way() -> None:
 # what is new with each run, a log that is put aside, and a lease beside that of another link.
 WRITERS = {
     *("rewrite.py", "linelog.py", "checks/bundle/archive.py"),
-    *("web/__init__.py", "web/priority.py", "host/nics/guard.py"),
+    *("web/__init__.py", "enrol/signer/keeper.py", "web/priority.py", "host/nics/guard.py"),
     *("host/gateway.py", "host/nics/conf.py", "host/nics/dhcp.py"),
 }
 
