@@ -112,6 +112,7 @@ class Guarded:
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] in OPEN:
             return self._inner(environ, start)
+        environ[_KNOWN] = False
         try:
             environ[IDENTITY] = self._known.identity(environ)
             environ[_KNOWN] = True

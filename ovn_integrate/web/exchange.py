@@ -28,8 +28,8 @@ SECURE = "ovn_integrate.secure"
 """In the environment of a request: whether it came over TLS."""
 
 KNOWN = "ovn_integrate.known"
-"""In the environment of a request that was answered: whether its client is known. Set by an
-application that has an ``admit``, see `worker`."""
+"""In the environment of a request that was answered: whether its client is known; nothing where it
+did not matter. Set by an application that has an ``admit``, see `worker`."""
 
 _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.LimitRequestLine, 414, "the path is too long"),
@@ -119,7 +119,7 @@ class Exchange:
             self._log.exception("%s %s", environ["REQUEST_METHOD"], where)
             self._end(connection, 500, "internal error, see the log")
         if self._admit is not None:
-            connection.known = bool(environ.get(KNOWN))
+            connection.known = bool(environ.get(KNOWN, connection.known))
 
     def refuse(self, connection: Connection, refused: Refused) -> None:
         """Answer what is no request, after which nothing else on its connection is one.
