@@ -113,7 +113,7 @@ def revoke(app: App, name: str, role: str | None, form: str) -> None:
         output.warn(f"Southbound {words} {paths.SB_PORT} until {end}")
 
 
-@verb()
+@verb(audited=lambda options: [options["name"]])
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 def issue(app: App, name: str, file: Path, form: str) -> None:
@@ -126,11 +126,12 @@ def issue(app: App, name: str, file: Path, form: str) -> None:
         raise Conflict(str(file), "exists", "another FILE")
     key = x509.new_key()
     signed = membership.register(authority, app.timeout).issue(x509.request(key, name))
+    app.changed.append(x509.parse(signed).serial)
     files.write(file.absolute(), key + signed)
     output.outcome(True, f"operator {name}: {file}", "", form, file=str(file))
 
 
-@verb()
+@verb(audited=lambda options: [str(options["file"])])
 @click.argument("file", type=click.Path(path_type=Path))
 def accept(app: App, file: Path, form: str) -> None:
     """Let in who has the certificate of FILE, which an authority of your own signed.
@@ -145,6 +146,7 @@ def accept(app: App, file: Path, form: str) -> None:
         raise Invalid(str(file), what, ", ".join(roles))
     words = f"{certificate.role} {certificate.name}"
     known = membership.enter(certificate, app.timeout, chosen=True)
+    app.changed += [certificate.name, certificate.serial]
     output.outcome(known, f"{words}: is let in", f"{words}: is let in already", form)
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Protocol
 
 from ovn_integrate import audit
 from ovn_integrate.errors import DatabaseUnavailable, Error
@@ -39,21 +40,27 @@ _KNOWN = "ovn_integrate.known"
 _BEARER = "bearer "
 
 
+class Issuing(Protocol):
+    """What the ledger says of the certificate of a serial number, in hexadecimal; see
+    :meth:`ovn_integrate.ipam.store.Store.certificate`."""
+
+    def __call__(self, serial: str, *, wait: bool = True) -> Issued | None: ...
+
+
 class Known:
     """Knows who asks.
 
-    :param issued: what the ledger says of the certificate of a serial number, in hexadecimal.
+    :param issued: what the ledger says of certificates.
     :param tokens: None where there are none.
     """
 
-    def __init__(
-        self, issued: Callable[[str], Issued | None], tokens: Tokens | None = None
-    ) -> None:
+    def __init__(self, issued: Issuing, tokens: Tokens | None = None) -> None:
         self._issued = issued
         self._tokens = tokens
 
-    def identity(self, environ: Mapping[str, Any]) -> Identity:
-        """:raises Unauthorized: nobody that is known.
+    def identity(self, environ: Mapping[str, Any], *, wait: bool = True) -> Identity:
+        """:param wait: for Northbound, if need be; else by what was known of it last.
+        :raises Unauthorized: nobody that is known.
         :raises DatabaseUnavailable: nobody knows now whether the certificate is good.
         """
         token = _token(environ)
@@ -62,12 +69,12 @@ class Known:
             return found
         certificate = environ.get(_CERTIFICATE)
         if certificate:
-            return self._of(certificate)
+            return self._of(certificate, wait)
         raise Unauthorized(reason="a client certificate or a token is needed")
 
-    def _of(self, certificate: Mapping[str, Any]) -> Identity:
+    def _of(self, certificate: Mapping[str, Any], wait: bool) -> Identity:
         serial = str(certificate["serialNumber"])
-        issued = self._issued(serial)
+        issued = self._issued(serial, wait=wait)
         if issued is None:
             reason = f"the certificate {serial} is none that was signed here, or was replaced"
             raise Unauthorized(reason=reason)
@@ -111,6 +118,9 @@ class Guarded:
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] in OPEN:
+            with suppress(Unauthorized, DatabaseUnavailable):
+                environ[IDENTITY] = self._known.identity(environ, wait=False)
+                environ[_KNOWN] = True
             return self._inner(environ, start)
         environ[_KNOWN] = False
         try:
@@ -129,9 +139,10 @@ class Guarded:
 
     def admit(self, environ: Mapping[str, Any]) -> int | None:
         """None for who is known; else how many bytes of a body are read, which are none: all that
-        nobody may ask has no body. The server asks before it reads one."""
+        nobody may ask has no body. The server asks before it reads one, in few threads, so that
+        nothing is waited for; whether it is answered is decided afterwards."""
         try:
-            self._known.identity(environ)
+            self._known.identity(environ, wait=False)
         except (Unauthorized, DatabaseUnavailable):
             return 0
         return None

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -135,12 +134,8 @@ def _other(port: Port, name: str) -> str:
 
 def below(port: Port) -> str:
     """The VM below whose port a port is, by its profile; empty for none."""
-    if _HOST not in port.profile:
-        return ""
-    with suppress(ValueError, RecursionError):  # anybody central may write to Northbound
-        profile = jsontext.stored(port.profile)
-        return _named_host(profile) if isinstance(profile, dict) else ""
-    return ""
+    # Most have none, and all are looked at.
+    return _named_host(jsontext.stored_object(port.profile)) if _HOST in port.profile else ""
 
 
 def _named_host(profile: Mapping[str, Any]) -> str:

@@ -11,19 +11,18 @@ from ovn_integrate.ipam import pages
 from ovn_integrate.ipam.accesslog import AccessLog
 from ovn_integrate.ipam.api import create_app, unauthorized
 from ovn_integrate.ipam.audited import Audited
-from ovn_integrate.ipam.identity import Guarded, Known
+from ovn_integrate.ipam.identity import Guarded, Issuing, Known
 from ovn_integrate.ipam.metrics import Metrics
 from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.site import Guard, Open
 from ovn_integrate.ipam.store import Store
 from ovn_integrate.ipam.watched import Watched, Wsgi
-from ovn_integrate.pki.ledger import Issued
 
 
 def application(
     nb_remote: str,
     log: AccessLog | None = None,
-    known: Callable[[Callable[[str], Issued | None]], Known] | None = None,
+    known: Callable[[Issuing], Known] | None = None,
     before: Callable[[Wsgi], Wsgi] | None = None,
     audit: Audit | None = None,
     open: Open | None = None,

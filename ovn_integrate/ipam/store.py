@@ -175,14 +175,15 @@ class Store:
 
         return pump.transact(count, "catch up")
 
-    def certificate(self, serial: str) -> ledger.Issued | None:
+    def certificate(self, serial: str, *, wait: bool = True) -> ledger.Issued | None:
         """What Northbound's ledger says of the certificate of a serial number; None where it was
         never signed, or has been replaced.
 
         :param serial: in hexadecimal, as of ``ssl.SSLSocket.getpeercert()``.
+        :param wait: for a connection, if need be, as :meth:`read` does; else as it was last known.
         :raises DatabaseUnavailable: there is no connection, so that nobody knows.
         """
-        return self._look_up(lambda: self._ledger.certificate(serial))
+        return self._look_up(lambda: self._ledger.certificate(serial), wait=wait)
 
     def has_token(self, key: str) -> bool:
         """Whether Northbound's ledger has a join token.
@@ -203,12 +204,12 @@ class Store:
 
         return self.read(question)
 
-    def _look_up(self, find: Callable[[], T]) -> T:
+    def _look_up(self, find: Callable[[], T], *, wait: bool = True) -> T:
         pump = self._connected()
-        if not pump.session.connected:
+        if wait and not pump.session.connected:
             self.read(lambda _: None)
         value = find()
-        if value:
+        if value or not pump.session.connected:
             return value
         # It may have been written a moment ago by another host, or process.
         if not pump.wait_until(pump.session.echo(), timeout=_ECHO):
