@@ -53,10 +53,19 @@ class MemoryStore:
         with self._lock:
             return question(self._index)
 
-    def change(self, plan: Callable[[Draft], T], comment: str, request: Request | None = None) -> T:
+    def entries(self) -> dict[str, str]:
+        return {}
+
+    def change(
+        self,
+        plan: Callable[[Draft], T],
+        comment: str,
+        request: Request | None = None,
+        asker: str = "",
+    ) -> T:
         with self._lock:
             id = uuid.uuid4() if request is None else request.id
-            draft = Draft(self._index, Attempt(), id)
+            draft = Draft(self._index, Attempt(), id, asker)
             try:
                 value = plan(draft)
             except Error:

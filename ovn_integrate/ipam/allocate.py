@@ -173,9 +173,15 @@ def eui64(cidr: Cidr, mac: str) -> IPv6Address:
     return IPv6Address(int(cidr.network_address) | int.from_bytes(interface, "big"))
 
 
+OF_FLOATING_MACS, LOCK_MAC = "02:f1:", "02:6c:6f:63:6b:00"
+"""How the MAC of a floating IP begins, and by which the driver locks a network."""
+SPECIAL_MACS = (OF_FLOATING_MACS, LOCK_MAC)
+
+
 def make_mac(taken: Callable[[str], bool]) -> str:
-    """A locally administered unicast MAC (its first octet is 02) that is not taken."""
+    """A locally administered unicast MAC (its first octet is 02) that is not taken, and none of
+    those that follow from something."""
     while True:
         mac = "02:" + random.randbytes(5).hex(":")
-        if not taken(mac):
+        if not mac.startswith(SPECIAL_MACS) and not taken(mac):
             return mac

@@ -15,10 +15,12 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from ovn_integrate import once
+from ovn_integrate.ipam import ownership
 from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
 from ovn_integrate.ipam.faults import (
     FloatingIPNotFound,
     NetworkNotFound,
+    PolicyNotAuthorized,
     PortNotFound,
     RouterNotFound,
     SubnetNotFound,
@@ -66,8 +68,12 @@ class Draft:
     requests came at once, so either order is right, and this one needs no bookkeeping.
     """
 
-    def __init__(self, index: Index, attempt: Attempt, request: uuid.UUID) -> None:
-        """:param request: the same for each attempt at one request, and of no other request."""
+    def __init__(self, index: Index, attempt: Attempt, request: uuid.UUID, asker: str = "") -> None:
+        """
+        :param request: the same for each attempt at one request, and of no other request.
+        :param asker: who becomes the owner of what is new, see ``ownership``.
+        """
+        self.asker = asker
         self._index = index
         self._attempt = attempt
         self._request = request
@@ -87,8 +93,16 @@ class Draft:
         return self._id(kind, self._new[kind] - 1)
 
     def made(self, kind: type[T], number: int = 0) -> T | None:
-        """What an earlier attempt at this request has made: its thing of a kind and number."""
-        return self.get(kind, self._id(kind, number))
+        """What an earlier attempt at this request has made: its thing of a kind and number.
+
+        :raises PolicyNotAuthorized: somebody else's request has made it.
+        """
+        found = self.get(kind, self._id(kind, number))
+        if found is not None and self.asker and found.owner not in ("", self.asker):
+            raise PolicyNotAuthorized(
+                action=f"rule:create_{kind.__name__.lower()}", reason="the request was another's"
+            )
+        return found
 
     def network(self, id: str) -> Network:
         """:raises NetworkNotFound:"""
@@ -198,8 +212,27 @@ class Draft:
         self.touched.append(network_id)
 
     def put(self, new: Thing) -> None:
-        """Plan to create a thing, or to replace the one of its id."""
+        """Plan to create a thing, or to replace the one of its id. Its owner stays who it is."""
         old = self._current(new.id)
+        settled = ownership.begun(new, self.asker) if old is None else ownership.kept(new, old)
+        if isinstance(settled, Port):
+            before = old if isinstance(old, Port) else None
+            settled = ownership.pinned(settled, before, self.asker)
+        self._plan(old, settled)
+
+    def pass_on(self, new: Thing) -> None:
+        """Plan to replace a thing by one that may be another owner's."""
+        self._plan(self._current(new.id), new)
+
+    def known(self, kind: type[T], id: str) -> T | None:
+        """The thing of an id, also one that this request plans to delete."""
+        found = self.get(kind, id)
+        if found is not None:
+            return found
+        gone = (old for old, _ in self.plans if isinstance(old, kind) and old.id == id)
+        return next(gone, None)
+
+    def _plan(self, old: Thing | None, new: Thing) -> None:
         self.plans.append((old, new))
         if isinstance(new, Port) and (new.names or _names(old)):
             # Two servers that write one name must see each other's addresses.

@@ -11,6 +11,7 @@ from typing import Any
 from ovn_integrate.ipam.allocate import Address, Used
 from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+from ovn_integrate.ipam.ownership import parse
 from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
@@ -118,6 +119,13 @@ class Index:
         }
         return tables[kind]
 
+    def has_owner(self, owner: str) -> bool:
+        """Whether somebody has made something that is there, or has put tags on it."""
+        return any(
+            thing.owner == owner or any(other == owner for other, _ in thing.marks)
+            for thing in self._things.values()
+        )
+
     def order(self, kind: type) -> Sequence[str]:
         """The ids of the things of a kind in order, kept so from the first time on."""
         if kind not in self._orders:
@@ -180,8 +188,11 @@ def keys(thing: Thing) -> Iterator[Key]:
         found = getattr(thing, attribute)
         if found is not None:
             yield kind, attribute, str(found) if attribute == "cidr" else found
-    for tag in thing.tags:
-        yield kind, "tags", tag
+    if thing.tags:
+        for tag in thing.tags:
+            yield kind, "tags", tag
+        for docker_id in {one.docker_id for one in map(parse, thing.tags) if one is not None}:
+            yield kind, "docker", docker_id
     if isinstance(thing, Port):
         for group in thing.security_groups:
             yield Port, "security_groups", group
@@ -192,6 +203,8 @@ def keys(thing: Thing) -> Iterator[Key]:
             yield Port, "ip_address", str(address)
         if thing.device_owner == INTERFACE:
             yield Port, INTERFACE, thing.network_id
+        if thing.parent_port:
+            yield Port, "parent", thing.parent_port
     if isinstance(thing, (Port, FloatingIp)):
         for address in thing.addresses:
             yield Port, "ip", thing.network_id, address

@@ -24,6 +24,8 @@ DEFAULT_MTU = 1442
 ALIAS = "alias:"
 """What a tag of a port begins with that gives it a further name."""
 
+_ADDRESSES = (".arpa", "localhost")
+
 SELF_MADE = frozenset({"slaac", "dhcpv6-stateless"})
 """The address modes in which a host makes its own address from its MAC."""
 
@@ -169,6 +171,7 @@ class Port(Standard):
     :param profile: ``binding:profile`` as JSON text.
     :param tag: the VLAN tag that OVN gave to the port of a container in a VM.
     :param up: whether OVN says that a chassis has it.
+    :param pinned: the host that an operator bound it to, whoever lets go of it.
     """
 
     network_id: str
@@ -186,12 +189,32 @@ class Port(Standard):
     dns_name: str = ""
     security_groups: tuple[str, ...] = ()
     up: bool = False
+    pinned: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
         """All the names that OVN resolves to its addresses."""
-        further = (tag[len(ALIAS) :] for tag in self.tags if tag.startswith(ALIAS))
-        return tuple(dict.fromkeys(name for name in (self.dns_name, *further) if name))
+        if not self.tags:
+            return (self.dns_name,) if self.dns_name else ()
+        further = (
+            tag[len(ALIAS) :].lower().rstrip(".") for tag in self.tags if tag.startswith(ALIAS)
+        )
+        # Whatever a row of an older server says: the names of addresses come from addresses alone.
+        return tuple(
+            name
+            for name in dict.fromkeys((self.dns_name, *further))
+            if name and not name.endswith(_ADDRESSES)
+        )
+
+    @property
+    def parent_port(self) -> str:
+        """The port below which it is; empty for most."""
+        return str(self.given.get("parent_name") or "") if "parent_name" in self.profile else ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """``binding:profile`` as it was given."""
+        return {} if self.profile == "{}" else jsontext.stored_object(self.profile)
 
     @property
     def status(self) -> str:

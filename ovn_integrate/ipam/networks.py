@@ -18,6 +18,9 @@ from ovn_integrate.ipam.faults import (
 from ovn_integrate.ipam.l3 import FloatingIp
 from ovn_integrate.ipam.model import DEFAULT_MTU, Network
 
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""How Neutron writes a time, which is in UTC."""
+
 _NAMED_PORTS = 20
 _OVERLAYS = ("geneve",)
 _FLAT = "flat"
@@ -26,7 +29,7 @@ _FLAT_MTU = 1500
 
 def now() -> str:
     """The time as Neutron writes it, in UTC and whole seconds."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(timezone.utc).strftime(TIME)
 
 
 def create(draft: Draft, attributes: Mapping[str, Any]) -> Network:

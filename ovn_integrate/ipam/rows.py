@@ -57,6 +57,7 @@ ALLOCATIONS = "ovn-integrate:allocations"
 """Counts allocations; two servers that write it at once see each other. See ``ledger_columns``."""
 
 OURS = "ovn-integrate:"
+OWNER, MARKS, PINNED = "owner", "marks", "pinned"
 TAGS = range(4094, 0, -1)
 """Of VLANs (IEEE 802.1Q)."""
 _NETWORK_NAME = "neutron-"
@@ -247,6 +248,7 @@ def port_columns(port: Port, subnets: Iterable[Subnet]) -> Columns:
                     "port_security_enabled": _flag(port.port_security_enabled, True),
                     "pairs": " ".join(f"{one.ip_address},{one.mac_address}" for one in port.pairs),
                     "dns_name": port.dns_name,
+                    PINNED: port.pinned,
                 },
             ),
         },
@@ -277,6 +279,7 @@ def port_of(row: Any) -> Port | None:
         port_security_enabled=_is(keys, "port_security_enabled", True),
         pairs=tuple(Pair(*one.split(",")) for one in keys.get(OURS + "pairs", "").split()),
         dns_name=keys.get(OURS + "dns_name", ""),
+        pinned=keys.get(OURS + PINNED, ""),
         security_groups=tuple(keys.get("neutron:security_group_ids", "").split()),
         up=row.up == [True],
         revision_number=int(keys.get("neutron:revision_number") or 1),
@@ -335,19 +338,36 @@ def own_keys(thing: Standard, further: Mapping[str, str]) -> dict[str, str]:
         "tags": jsontext.dumps(list(thing.tags)) if thing.tags else "",
         "created_at": thing.created_at,
         "updated_at": thing.updated_at,
+        OWNER: thing.owner,
+        MARKS: jsontext.dumps(thing.marks) if thing.marks else "",
         **further,
     }
     return {OURS + key: text for key, text in keys.items() if text}
 
 
 def own_values(keys: Mapping[str, str]) -> dict[str, Any]:
-    tags = keys.get(OURS + "tags")
+    text = keys.get(OURS + "tags")
+    tags = jsontext.stored_texts(text) if text else ()
     return {
         "description": keys.get(OURS + "description", ""),
-        "tags": jsontext.stored_texts(tags) if tags else (),
+        "tags": tags,
+        "owner": keys.get(OURS + OWNER, ""),
+        "marks": _marks(keys.get(OURS + MARKS, ""), tags),
         "created_at": keys.get(OURS + "created_at", ""),
         "updated_at": keys.get(OURS + "updated_at", ""),
     }
+
+
+def _marks(text: str, tags: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What is no mark gives nobody a right. A server of an older release takes a tag away and
+    leaves its marks."""
+    found = jsontext.stored(text) if text else ()
+    pairs = found if isinstance(found, list) else ()
+    return tuple(
+        (str(one[0]), one[1])
+        for one in pairs
+        if isinstance(one, list) and len(one) == 2 and one[1] in tags
+    )
 
 
 def _flag(state: bool, default: bool) -> str:

@@ -21,6 +21,10 @@ class Standard:
     created_at: str = ""
     updated_at: str = ""
     revision_number: int = 1
+    owner: str = ""
+    """Who made it, as ``ownership`` writes it; empty where nobody asked by name."""
+    marks: tuple[tuple[str, str], ...] = ()
+    """Whose its tags of Docker's networks are: an owner and a tag. No body shows or sets either."""
 
     @property
     def tenant_id(self) -> str:
