@@ -24,7 +24,7 @@ from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import PublishedPort
 from ovn_integrate.driver.owners import ENDPOINTS, MADE
 from ovn_integrate.driver.policy import ANY, Allow, Policy
-from ovn_integrate.errors import Error, PortNotFound, SecurityGroupRuleExists
+from ovn_integrate.errors import Error, NotPermitted, PortNotFound, SecurityGroupRuleExists
 
 _GROUPS = "security-groups"
 _RULES = "security-group-rules"
@@ -124,7 +124,8 @@ class Groups:
             # One whose maker died before it had its tag is known by what describes it.
             tagged = tags.network(network_id) in group["tags"]
             if tagged or _describes(group, network_id):
-                client.delete(_GROUPS, group["id"])
+                with suppress(NotPermitted):  # one of another host, which ends it
+                    client.delete(_GROUPS, group["id"])
 
     def foreign(self, client: Client, port: Resource) -> list[str]:
         """The security groups of a port that are none of these."""

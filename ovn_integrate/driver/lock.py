@@ -14,12 +14,12 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.errors import Error, MacAddressInUse
+from ovn_integrate.errors import Error, MacAddressInUse, NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,8 @@ def _acquire(client: Client, network_id: str, patience: float) -> Resource:
                 seen, since = port["id"], time.monotonic()
             if is_dead(port) or time.monotonic() - since > patience:
                 log.warning("the lock of network %s is taken from one that died", network_id)
-                client.delete("ports", seen)
+                with suppress(NotPermitted):  # another host has taken it since
+                    client.delete("ports", seen)
         time.sleep(random.uniform(0, _PAUSE))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from ovn_integrate.driver import dockerd, tags
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.owners import ENDPOINTS, MADE
-from ovn_integrate.errors import Error, Invalid
+from ovn_integrate.errors import Conflict, Error, Invalid, NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ _ALIAS = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,61}[a-z0-9_])?")
 _EVENTS = {"type": ["network", "container"], "event": ["connect", "start", "rename"]}
 _AGAIN = 5.0  # seconds until Docker is tried again
 _NEUTRON = 10.0  # seconds for what one container takes
+_REMEMBERED = 4096
+_told: set[tuple[str, str]] = set()
 
 Connect = Callable[[float], Client]
 
@@ -91,7 +93,34 @@ def tell(client: Client, endpoint_id: str, names: Iterable[str]) -> None:
             further = _name(client, port, further)
         wanted = [*tags.without_aliases(port["tags"]), *map(tags.alias, further)]
         if wanted != list(port["tags"]):
-            client.retag("ports", port["id"], wanted)
+            _retag(client, port, wanted)
+
+
+def _retag(client: Client, port: Resource, wanted: list[str]) -> None:
+    """Give a port its further names; without those that are refused, if some are: a name with a
+    dot, or one that a container of another host has."""
+    try:
+        client.retag("ports", port["id"], wanted)
+        return
+    except (NotPermitted, Conflict):
+        kept = [tag for tag in wanted if tag in port["tags"]]
+        client.retag("ports", port["id"], kept)
+    for tag in wanted:
+        if tag not in kept:
+            try:
+                client.tag("ports", port["id"], tag)
+            except (NotPermitted, Conflict) as error:
+                _warn(port, tag, error)
+
+
+def _warn(port: Resource, name: str, error: Error) -> None:
+    """Once for each name of a port, however often its container starts."""
+    known = (str(port["device_id"]), name)
+    if known not in _told:
+        if len(_told) >= _REMEMBERED:
+            _told.clear()
+        _told.add(known)
+        log.warning("port %s is not called so: %s", port["id"], error)
 
 
 def endpoints(container: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -115,6 +144,8 @@ def _name(client: Client, port: Resource, names: list[str]) -> list[str]:
             client.update("ports", port["id"], dns_name=label)
         except Invalid as error:
             log.info("this Neutron has no names of ports: %s", error)
+        except (NotPermitted, Conflict) as error:
+            _warn(port, label, error)
     return [name for name in names if name != label]
 
 

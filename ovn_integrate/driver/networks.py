@@ -20,7 +20,7 @@ from ovn_integrate.driver.model import Network, Network4or6, Place, Pool, Subnet
 from ovn_integrate.driver.neutron import Client, Resource
 from ovn_integrate.driver.options import DOCKER, NETWORK, OVN, NetworkOptions
 from ovn_integrate.driver.owners import ENDPOINTS, host_of
-from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound
+from ovn_integrate.errors import Conflict, Error, Invalid, NetworkNotFound, NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class Networks:
         stay = {tags.at(network_id, host) for host in (tags.SWARM, *map(host_of, ports))}
         for tag in tags.places(found["tags"], network_id):
             if tag not in stay:
-                client.untag("networks", found["id"], tag)
+                _untag(client, found["id"], tag)
         self.forget(network_id)
         with suppress(NetworkNotFound):
             left = client.show("networks", found["id"])
@@ -188,7 +188,7 @@ class Networks:
         if tags.gateway(found["tags"], network_id) == OVN:
             routers.disconnect(client, network_id)
         for tag in tags.belonging(found["tags"], network_id):
-            client.untag("networks", found["id"], tag)
+            _untag(client, found["id"], tag)
         self.vacate(client, found)
 
     def vacate(self, client: Client, network: Resource) -> None:
@@ -320,6 +320,14 @@ def _others_stay(client: Client, found: Resource, network_id: str, host: str) ->
     except NetworkNotFound:
         return False
     return bool(tags.places(left, network_id))
+
+
+def _untag(client: Client, id: str, tag: str) -> None:
+    """Take a tag off; one that another host has put there stays."""
+    try:
+        client.untag("networks", id, tag)
+    except NotPermitted as error:
+        log.debug("tag %s of network %s stays: %s", tag, id, error)
 
 
 def _listed(cidrs: Iterable[Network4or6]) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
@@ -29,6 +29,7 @@ from ovn_integrate.errors import (
     Error,
     Invalid,
     NotFound,
+    NotPermitted,
     RouterNotFound,
     SubnetInUse,
 )
@@ -76,7 +77,8 @@ def connect(client: Client, network_id: str, network: Network, chassis: str) -> 
 def disconnect(client: Client, network_id: str) -> None:
     """Take a Docker network off its router, which goes with the last one on it."""
     for router in _tagged(client, network_id):
-        with _alone(client, network_of(router)):
+        # What is another host's, that one ends.
+        with _alone(client, network_of(router)), suppress(NotPermitted):
             client.untag("routers", router["id"], tags.of(network_id))
             _dismantle_left(client, router["id"])
 
@@ -98,7 +100,8 @@ def dismantle(client: Client, router: Resource) -> None:
 def dismantle_of(client: Client, id: str) -> None:
     """The same for that of a logical network, if there is one."""
     for router in left(client, name=_name(id)):
-        dismantle(client, router)
+        with suppress(NotPermitted):
+            dismantle(client, router)
 
 
 def give_address(client: Client, port: Resource) -> str:
@@ -177,8 +180,13 @@ def _made(client: Client, network: Network) -> Resource:
 def _led_out(client: Client, network: Network, router: Resource) -> Resource:
     """Give a router its way out, on a subnet of its own."""
     external = _external(client)
-    begun = client.query("subnets", network_id=external["id"], name=_name(network.id))
-    subnet = begun[0] if begun else _carved(client, external, _name(network.id))
+    for begun in client.query("subnets", network_id=external["id"], name=_name(network.id)):
+        with suppress(NotPermitted):  # another host began it
+            return _led_out_by(client, router, external, begun)
+    return _led_out_by(client, router, external, _carved(client, external, _name(network.id)))
+
+
+def _led_out_by(client: Client, router: Resource, external: Resource, subnet: Resource) -> Resource:
     outside = {"network_id": external["id"], "external_fixed_ips": [{"subnet_id": subnet["id"]}]}
     return client.update("routers", router["id"], external_gateway_info=outside)
 
@@ -186,7 +194,8 @@ def _led_out(client: Client, network: Network, router: Resource) -> Resource:
 def _bind(client: Client, router: Resource, chassis: str) -> None:
     for port in client.query("ports", device_id=router["id"], device_owner=_GATEWAY):
         if not port.get("binding:host_id"):
-            client.update("ports", port["id"], **{"binding:host_id": chassis})
+            with suppress(NotPermitted):  # another host has just done it
+                client.update("ports", port["id"], **{"binding:host_id": chassis})
 
 
 def _external(client: Client) -> Resource:
@@ -278,8 +287,8 @@ def _give_back(client: Client, external: Resource, name: str) -> None:
     for subnet in client.query("subnets", network_id=external["id"], name=name):
         try:
             client.delete("subnets", subnet["id"])
-        except SubnetInUse:
-            log.warning("subnet %s has addresses that are in use", subnet["id"])
+        except (SubnetInUse, NotPermitted) as error:
+            log.warning("subnet %s stays: %s", subnet["id"], error)
 
 
 def _dismantle_left(client: Client, id: str) -> None:
@@ -319,7 +328,7 @@ def _drop_external(client: Client, id: str) -> None:
         made = tags.MADE in (network.get("description"), *network["tags"])
         if made and not network["subnets"]:
             client.delete("networks", id)
-    except (NotFound, Conflict) as error:
+    except (NotFound, Conflict, NotPermitted) as error:
         log.debug("%s stays, or went: %s", NAME, error)
 
 

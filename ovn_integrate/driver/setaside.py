@@ -8,6 +8,7 @@ gateway that the subnet has in Neutron needs none, as Neutron never chooses it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 
 from ovn_integrate.driver import tags
@@ -19,6 +20,7 @@ from ovn_integrate.errors import (
     Invalid,
     IpAddressAlreadyAllocated,
     NotFound,
+    NotPermitted,
     PortNotFound,
 )
 
@@ -63,7 +65,8 @@ def let_go(client: Client, id: str, network_id: str | None = None) -> None:
     own = tags.of(network_id) if network_id is not None else ""
     for port in client.query("ports", network_id=id, device_owner=SET_ASIDE):
         if own in port["tags"]:
-            client.untag("ports", port["id"], own)
+            with suppress(NotPermitted):  # of one Docker network with another host's
+                client.untag("ports", port["id"], own)
         elif tags.holders(port["tags"]):
             continue
         try:
@@ -71,7 +74,8 @@ def let_go(client: Client, id: str, network_id: str | None = None) -> None:
         except PortNotFound:
             continue
         if not tags.holders(left):
-            client.delete("ports", port["id"])
+            with suppress(NotPermitted):  # its maker ends it
+                client.delete("ports", port["id"])
 
 
 def _hold(client: Client, subnet: Resource, network_id: str, address: str) -> None:

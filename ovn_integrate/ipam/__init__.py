@@ -8,5 +8,6 @@ stands in NB), ``index`` and ``draft`` (what is known, and what one change adds 
 (what an operator sees of it). ``l3``, ``l3_rows`` and ``l3_writer`` are what
 ``model``, ``rows`` and ``store`` are, for routers, ``security_*`` for security groups, and
 ``subnetpool*`` and ``portforwarding*`` for subnet pools and port forwardings.
-``faults`` has the errors in Neutron's words.
+``ownership`` has whose things are, ``leaving`` and ``heritage`` who else they become, and
+``permit*`` who may do what. ``faults`` has the errors in Neutron's words.
 """

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from ovn_integrate.errors import NotFound
+from ovn_integrate.errors import Error, NotFound
 from ovn_integrate.ipam import (
     floatingips,
+    leaving,
     networks,
+    ownership,
     permit,
     portforwardings,
     ports,
@@ -34,6 +36,7 @@ from ovn_integrate.ipam.faults import (
     RouterNotFound,
     SecurityGroupNotFound,
     SecurityGroupRuleNotFound,
+    ServiceUnavailable,
     SubnetNotFound,
     SubnetPoolNotFound,
     TagNotFound,
@@ -46,12 +49,11 @@ from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
+from ovn_integrate.ipam.shown import Around, Body, drafted, shown
 from ovn_integrate.ipam.store import Store
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
 T = TypeVar("T")
-
-Body = dict[str, Any]
 
 _RULES: dict[type, Any] = {
     Network: networks,
@@ -83,15 +85,22 @@ class Service:
     Every method raises the errors of ``faults``, and DatabaseUnavailable when NB is away.
 
     :param who: for whom; None where everybody may do everything.
+    :param settled: whether it is known whose all is that is there, see ``heritage``.
     """
 
-    def __init__(self, store: Store, who: permit.Identity | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        who: permit.Identity | None = None,
+        settled: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._store = store
         self._who = who
+        self._settled = settled
 
     def asked_by(self, who: permit.Identity | None) -> Service:
         """The same for somebody."""
-        return self if who is None else Service(self._store, who)
+        return self if who is None else Service(self._store, who, self._settled)
 
     def create(
         self,
@@ -106,54 +115,71 @@ class Service:
         rules = _RULES[resource.kind]
 
         def plan(draft: Draft) -> list[Body]:
-            for attributes in wanted:
-                self._permit(draft, permit.CREATE, resource.kind, None, attributes)
             made = [draft.made(resource.kind, number) for number in range(len(wanted))]
-            things = [one for one in made if one is not None] or [
-                rules.create(draft, attributes) for attributes in wanted
-            ]
-            return [_drafted(thing, draft) for thing in things]
+            things = [one for one in made if one is not None]
+            if not things:
+                acts = [permit.Act(permit.CREATE, resource.kind, None, one) for one in wanted]
+                things = [self._created(rules, act, draft) for act in acts]
+                self._refuse(permit.after, acts[0], draft)
+            return [drafted(thing, draft) for thing in things]
 
-        return self._store.change(plan, f"create {resource.name}", request)
+        return self._change(plan, f"create {resource.name}", request)
+
+    def _created(self, rules: Any, act: permit.Act, draft: Draft) -> Thing:
+        self._refuse(permit.before, act, draft)
+        try:
+            made: Thing = rules.create(draft, act.wanted)
+        except Error:
+            self._refuse(permit.instead, act, draft)
+            raise
+        return made
 
     def update(self, resource: Resource, id: str, attributes: Mapping[str, Any]) -> Body:
         rules = _RULES[resource.kind]
+        act = permit.Act(permit.UPDATE, resource.kind, id, attributes)
 
         def plan(draft: Draft) -> Body:
-            self._permit(draft, permit.UPDATE, resource.kind, id, attributes)
-            return _drafted(rules.update(draft, id, attributes), draft)
+            with self._permitted(act, draft):
+                updated = rules.update(draft, id, attributes)
+            return drafted(updated, draft)
 
-        return self._store.change(plan, f"update {resource.name}")
+        return self._change(plan, f"update {resource.name}")
 
     def connect(self, router_id: str, wish: routers.Interface) -> Body:
         """Give a router an interface."""
+        act = permit.Act(permit.CONNECT, Router, router_id, asdict(wish))
 
         def plan(draft: Draft) -> Body:
-            self._permit(draft, permit.CONNECT, Router, router_id, _interface(draft, wish))
-            return routers.connect(draft, router_id, wish)
+            with self._permitted(act, draft):
+                return routers.connect(draft, router_id, wish)
 
-        return self._store.change(plan, "add router interface")
+        return self._change(plan, "add router interface")
 
     def disconnect(self, router_id: str, wish: routers.Interface) -> Body:
         """Take an interface from a router."""
+        act = permit.Act(permit.DISCONNECT, Router, router_id, asdict(wish))
 
         def plan(draft: Draft) -> Body:
-            self._permit(draft, permit.DISCONNECT, Router, router_id)
-            return routers.disconnect(draft, router_id, wish)
+            with self._permitted(act, draft):
+                return routers.disconnect(draft, router_id, wish)
 
-        return self._store.change(_Removal(plan), "remove router interface")
+        return self._change(_Removal(plan), "remove router interface")
 
     def delete(self, resource: Resource, id: str) -> None:
         rules = _RULES[resource.kind]
+        act = permit.Act(permit.DELETE, resource.kind, id)
 
         def plan(draft: Draft) -> None:
-            self._permit(draft, permit.DELETE, resource.kind, id)
-            rules.delete(draft, id)
+            old: Any = draft.get(resource.kind, id)
+            with self._permitted(act, draft):
+                rules.delete(draft, id)
+            if isinstance(old, Subnet):
+                leaving.cut_off(draft, old)
 
-        self._store.change(_Removal(plan), f"delete {resource.name}")
+        self._change(_Removal(plan), f"delete {resource.name}")
 
     def show(self, resource: Resource, id: str) -> Body:
-        return self._store.read(lambda index: _shown(_named(resource, index, id), index))
+        return self._store.read(lambda index: shown(_named(resource, index, id), index))
 
     def forwarding(self, floating_id: str, id: str) -> Body:
         """:raises PortForwardingNotFound: the floating IP has no such port forwarding."""
@@ -171,9 +197,9 @@ class Service:
     def page(self, resource: Resource, asked: Query) -> tuple[Iterator[Body], list[Thing]]:
         """The bodies of a page, made as they are taken, and the things that they are of."""
 
-        def question(index: Index) -> tuple[list[Thing], _Around]:
+        def question(index: Index) -> tuple[list[Thing], Around]:
             page = search.page(resource, index, asked, partial(_missing, resource))
-            return page, _Around(page, index)
+            return page, Around(page, index)
 
         # Nobody else has to wait while the bodies are made: things do not change.
         page, around = self._store.read(question)
@@ -183,10 +209,18 @@ class Service:
         return self._store.read(lambda index: list(_named(resource, index, id).tags))
 
     def set_tags(self, resource: Resource, id: str, tags: Sequence[str]) -> list[str]:
-        return self._retag(resource, id, lambda _: tuple(tags))
+        def retag(draft: Draft, old: Thing) -> Thing:
+            gone = [tag for tag in old.tags if tag not in tags]
+            new = leaving.untagged(draft, old, gone) if gone else old
+            if set(new.tags).difference(tags):
+                raise self._shared(resource, set(new.tags).difference(tags))
+            more = [tag for tag in tags if tag not in old.tags]
+            return replace(ownership.with_tags(new, more, draft.asker), tags=tuple(tags))
+
+        return self._retag(resource, id, retag)
 
     def add_tags(self, resource: Resource, id: str, more: Sequence[str]) -> None:
-        self._retag(resource, id, lambda tags: tuple(dict.fromkeys([*tags, *more])))
+        self._retag(resource, id, lambda draft, old: ownership.with_tags(old, more, draft.asker))
 
     def has_tag(self, resource: Resource, id: str, tag: str) -> None:
         """:raises TagNotFound:"""
@@ -196,62 +230,83 @@ class Service:
     def remove_tag(self, resource: Resource, id: str, tag: str) -> None:
         """:raises TagNotFound:"""
 
-        def without(tags: tuple[str, ...]) -> tuple[str, ...]:
-            if tag not in tags:
+        def retag(draft: Draft, old: Thing) -> Thing:
+            if tag not in old.tags:
                 raise TagNotFound(tag=tag)
-            return tuple(one for one in tags if one != tag)
+            return leaving.untagged(draft, old, [tag])
 
-        def plan(draft: Draft) -> list[str]:
-            self._permit(draft, permit.TAG, resource.kind, id)
-            return _retagged(resource, draft, id, without)
-
-        self._store.change(_Removal(plan), f"tag {resource.name}")
+        self._retag(resource, id, retag, removal=True)
 
     def _retag(
         self,
         resource: Resource,
         id: str,
-        retag: Callable[[tuple[str, ...]], tuple[str, ...]],
+        retag: Callable[[Draft, Thing], Thing],
+        *,
+        removal: bool = False,
     ) -> list[str]:
+        act = permit.Act(permit.TAG, resource.kind, id)
+
         def plan(draft: Draft) -> list[str]:
-            self._permit(draft, permit.TAG, resource.kind, id)
-            return _retagged(resource, draft, id, retag)
+            old = _in_draft(resource, draft, id)
+            with self._permitted(act, draft):
+                new = retag(draft, old)
+                if new != old:
+                    revision = old.revision_number + (new.tags != old.tags)
+                    time = now() if new.tags != old.tags else old.updated_at
+                    draft.pass_on(replace(new, updated_at=time, revision_number=revision))
+            return list(new.tags)
 
-        return self._store.change(plan, f"tag {resource.name}")
+        return self._change(_Removal(plan) if removal else plan, f"tag {resource.name}")
 
-    def _permit(
-        self,
-        draft: Draft,
-        what: str,
-        kind: type,
-        id: str | None,
-        wanted: Mapping[str, Any] = MappingProxyType({}),
-    ) -> None:
+    def _shared(self, resource: Resource, tags: Iterable[str]) -> PolicyNotAuthorized:
+        reason = f"others have put {', '.join(sorted(tags))} there too"
+        return PolicyNotAuthorized(action=f"rule:tag_{_called(resource.kind)}", reason=reason)
+
+    def _change(
+        self, plan: Callable[[Draft], T], comment: str, request: Request | None = None
+    ) -> T:
+        if self._who is None:
+            return self._store.change(plan, comment, request)
+        if self._who.role == permit.READER:
+            # Before anything is looked for: what is not found is asked of the database once more.
+            raise PolicyNotAuthorized(
+                action=f"rule:{comment}", reason=f"reader {self._who.name} may only read"
+            )
+        if self._who.role == permit.CHASSIS and not self._settled():
+            raise ServiceUnavailable(reason="The owners of what there is are being written.")
+        return self._store.change(plan, comment, request, self._who.owner)
+
+    @contextmanager
+    def _permitted(self, act: permit.Act, draft: Draft) -> Iterator[None]:
         """In the transaction that does it, so that it is true of what is changed.
 
         :raises PolicyNotAuthorized:
         """
-        if self._who is None:
-            return
-        current: Any = None if id is None else draft.get(kind, id)
-        if id is not None and current is None:
-            return  # what there is not, the rules tell
-        why = permit.refusal(self._who, permit.Act(what, kind, wanted, current), draft.get)
+        self._refuse(permit.before, act, draft)
+        try:
+            yield
+        except NotFound:
+            raise
+        except Error:
+            # Who may not change it does not learn what would have been wrong with it.
+            self._refuse(permit.instead, act, draft)
+            raise
+        self._refuse(permit.after, act, draft)
+
+    def _refuse(
+        self,
+        rule: Callable[[permit.Identity, permit.Act, Draft], str | None],
+        act: permit.Act,
+        draft: Draft,
+    ) -> None:
+        why = None if self._who is None else rule(self._who, act, draft)
         if why is not None:
-            raise PolicyNotAuthorized(action=f"rule:{what}_{_called(kind)}", reason=why)
+            raise PolicyNotAuthorized(action=f"rule:{act.what}_{_called(act.kind)}", reason=why)
 
 
 def _called(kind: type) -> str:
     return next((one.name for one in RESOURCES.values() if one.kind is kind), "port_forwarding")
-
-
-def _interface(draft: Draft, wish: routers.Interface) -> dict[str, Any]:
-    """The subnet that an interface is, or shall be, on."""
-    subnet_id = wish.subnet_id
-    if wish.port_id is not None and (port := draft.get(Port, wish.port_id)) is not None:
-        on = [one.id for one in draft.subnets_of(port.network_id)]
-        subnet_id = subnet_id or next(iter(on), None)
-    return {"subnet_id": subnet_id}
 
 
 class _Removal(Generic[T]):
@@ -275,20 +330,6 @@ def _missing(resource: Resource, id: str) -> Worded:
     return _MISSING[resource.kind](id=id)
 
 
-def _retagged(
-    resource: Resource,
-    draft: Draft,
-    id: str,
-    retag: Callable[[tuple[str, ...]], tuple[str, ...]],
-) -> list[str]:
-    old = _in_draft(resource, draft, id)
-    tags = retag(old.tags)
-    if tags != old.tags:
-        revision = old.revision_number + 1
-        draft.put(replace(old, tags=tags, updated_at=now(), revision_number=revision))
-    return list(tags)
-
-
 def _in_draft(resource: Resource, draft: Draft, id: str) -> Thing:
     thing = draft.get(resource.kind, id)
     if thing is None:
@@ -301,68 +342,3 @@ def _named(resource: Resource, index: Index, id: str) -> Thing:
     if thing is None:
         raise _missing(resource, id)
     return thing
-
-
-def _drafted(thing: Thing, draft: Draft) -> Body:
-    if isinstance(thing, SecurityGroup):
-        return thing.body(draft.having(SecurityRule, "security_group_id", thing.id))
-    if isinstance(thing, FloatingIp):
-        return _floating(thing, draft.having(PortForwarding, "floatingip_id", thing.id))
-    return _body(thing, draft.subnets_of, draft.network)
-
-
-def _shown(thing: Thing, index: Index) -> Body:
-    return _Around([thing], index).body(thing)
-
-
-class _Around:
-    """What the bodies of things say of others."""
-
-    def __init__(self, things: Iterable[Thing], index: Index) -> None:
-        networks = {
-            thing.network_id if isinstance(thing, Port) else thing.id
-            for thing in things
-            if isinstance(thing, (Network, Port))
-        }
-        self._subnets = {id: index.subnets_of(id) for id in networks}
-        self._networks = {
-            thing.network_id: index.networks.get(thing.network_id)
-            for thing in things
-            if isinstance(thing, Subnet)
-        }
-        groups = [thing.id for thing in things if isinstance(thing, SecurityGroup)]
-        self._rules = _naming(index, SecurityRule, "security_group_id", groups)
-        floating = [thing.id for thing in things if isinstance(thing, FloatingIp)]
-        self._forwardings = _naming(index, PortForwarding, "floatingip_id", floating)
-
-    def body(self, thing: Thing) -> Body:
-        if isinstance(thing, SecurityGroup):
-            return thing.body(self._rules[thing.id])
-        if isinstance(thing, FloatingIp):
-            return _floating(thing, self._forwardings[thing.id])
-        return _body(thing, self._subnets.__getitem__, self._networks.get)
-
-
-def _naming(index: Index, kind: type, attribute: str, ids: Iterable[str]) -> dict[str, list[Any]]:
-    """For each id, the things of a kind whose attribute is that id."""
-    table = index.table(kind)
-    return {id: [table[one] for one in index.groups.get((kind, attribute, id))] for id in ids}
-
-
-def _floating(thing: FloatingIp, forwardings: Iterable[PortForwarding]) -> Body:
-    return {**thing.body(), "port_forwardings": [one.brief() for one in forwardings]}
-
-
-def _body(
-    thing: Network | Subnet | Port | SecurityRule | Router | SubnetPool | PortForwarding,
-    subnets_of: Callable[[str], list[Subnet]],
-    network: Callable[[str], Network | None],
-) -> Body:
-    if isinstance(thing, Network):
-        return thing.body([subnet.id for subnet in subnets_of(thing.id)])
-    if isinstance(thing, Subnet):
-        home = network(thing.network_id)
-        return thing.body(home is not None and home.external)
-    if not isinstance(thing, Port):
-        return thing.body()
-    return thing.body(subnets_of(thing.network_id) if thing.addresses else ())

@@ -23,7 +23,6 @@ from ovn_integrate.ipam import (
     dhcp_rows,
     l3_rows,
     names,
-    permit,
     rows,
     security_rows,
 )
@@ -31,6 +30,8 @@ from ovn_integrate.ipam.draft import Attempt, Draft, Request
 from ovn_integrate.ipam.faults import ServiceUnavailable
 from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.model import Thing
+from ovn_integrate.ipam.ownership import CHASSIS, owner
+from ovn_integrate.ipam.permit_facts import below
 from ovn_integrate.ipam.writer import Writer
 from ovn_integrate.ovsdb import Change, Rejected, Row, Session
 from ovn_integrate.pki import ledger
@@ -39,6 +40,9 @@ from ovn_integrate.pump import Pump
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+SETTLED = "ovn-integrate:owners"
+"""A key of NB_Global: what has no owner is an operator's."""
 
 _RETRY = 1.0
 _ECHO = 2.0
@@ -86,6 +90,7 @@ class Store:
         self._timeout = timeout
         self._index = Index()
         self._ledger = ledger.Copy()
+        self._global: dict[str, str] = {}
         self._pump: Pump | None = None
         self._stopping = threading.Event()
         self._ready = threading.Event()
@@ -121,10 +126,17 @@ class Store:
                 raise self._away()
             return question(self._index)
 
-    def change(self, plan: Callable[[Draft], T], comment: str, request: Request | None = None) -> T:
+    def change(
+        self,
+        plan: Callable[[Draft], T],
+        comment: str,
+        request: Request | None = None,
+        asker: str = "",
+    ) -> T:
         """Write what ``plan`` plans, all of it or nothing; it may run more than once.
 
         :param request: which request it is, where it may have come to another server too.
+        :param asker: the owner of what is made, see ``ownership``.
         :raises Error: what ``plan`` raised, or what :meth:`Pump.transact` raises.
         """
         id = uuid.uuid4() if request is None else request.id
@@ -133,7 +145,7 @@ class Store:
             if request is not None and request.abandoned():
                 raise ServiceUnavailable(reason="The client does not wait for the answer any more.")
             attempt = transaction.scratch.setdefault(Attempt, Attempt())
-            draft = Draft(self._index, attempt, id)
+            draft = Draft(self._index, attempt, id, asker)
             try:
                 value = plan(draft)
             except Error:
@@ -194,13 +206,16 @@ class Store:
 
     def holds(self, name: str) -> list[str]:
         """What is a chassis' of that name, for people: ports that are bound to it, or below one of
-        a VM of that name, and what is tagged for it."""
+        a VM of that name, and what it made or is on: who gets its name gets that, too."""
 
         def question(index: Index) -> list[str]:
             ports = index.ports.values()
-            if any(name in (port.host_id, permit.below(port)) for port in ports):
-                return ["a port"]
-            return []
+            found = []
+            if any(name in (port.host_id, below(port)) for port in ports):
+                found.append("a port")
+            if index.has_owner(owner(CHASSIS, name)):
+                found.append("things of its own")
+            return found
 
         return self.read(question)
 
@@ -215,6 +230,29 @@ class Store:
         if not pump.wait_until(pump.session.echo(), timeout=_ECHO):
             raise self._away()
         return find()
+
+    @property
+    def settled(self) -> bool:
+        """Whether NB says that all that was in it has its owners, see ``heritage``."""
+        return SETTLED in self._global
+
+    def settle(self, settled: bool) -> None:
+        """Say in NB whether it is so.
+
+        :raises DatabaseUnavailable: no answer; it may have been done all the same.
+        """
+
+        def change(transaction: Change) -> None:
+            rows = list(transaction.rows(ledger.TABLE))
+            row = rows[0] if rows else transaction.insert(ledger.TABLE)
+            text = "true" if settled else None
+            transaction.set_keys(row, ledger.COLUMN, {SETTLED: text})
+
+        self._connected().transact(change, "owners")
+
+    def entries(self) -> dict[str, str]:
+        """The ``external_ids`` of NB_Global."""
+        return self._global
 
     def check(self, timeout: float) -> None:
         """See that NB is connected and answers within so many seconds, between two changes.
@@ -265,7 +303,8 @@ class Store:
 
     def _notice(self, event: str, row: Row) -> None:
         if ovsdb.table_of(row) == ledger.TABLE:
-            self._ledger.take({} if event == "delete" else row.external_ids)
+            self._global = {} if event == "delete" else dict(row.external_ids)
+            self._ledger.take(self._global)
         if ovsdb.table_of(row) not in _UNTOLD:
             self._index.replace(row.uuid, None if event == "delete" else _thing(row))
 

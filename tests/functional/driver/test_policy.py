@@ -258,6 +258,7 @@ def test_groups_go_with_a_logical_network_that_is_deleted_first(host: Host) -> N
 
 def test_hosts_that_make_one_group_at_once_have_one(host: Host) -> None:
     network_id = host.neutron.create("networks", name="race")["id"]
+    Client([f"http://{IPAM}"]).tag("networks", network_id, tags.at("ab" * 32, "chassis-1"))
     policy = Policy((Allow("web", "db", "tcp", (1, 2)),))
     hosts = 4
     for _ in range(5):
