@@ -11,6 +11,7 @@ from ovn_integrate.ipam import pages
 from ovn_integrate.ipam.accesslog import AccessLog
 from ovn_integrate.ipam.api import create_app, unauthorized
 from ovn_integrate.ipam.audited import Audited
+from ovn_integrate.ipam.heritage import Heritage
 from ovn_integrate.ipam.identity import Guarded, Issuing, Known
 from ovn_integrate.ipam.metrics import Metrics
 from ovn_integrate.ipam.service import Service
@@ -41,13 +42,16 @@ def application(
     metrics = Metrics()
     store = Store(nb_remote, committed=metrics.committed)
     store.start()
+    heritage = Heritage(store, known=known is not None)
+    heritage.start()
     metrics.watch(store)
     beside: dict[str, pages.Page] = {
         "/healthz": partial(pages.health, store),
         "/metrics": metrics.page,
     }
     watchers = [metrics.requested] if log is None else [metrics.requested, log.write]
-    inner: Wsgi = pages.Pages(create_app(Service(store)), beside)
+    service = Service(store) if known is None else Service(store, settled=heritage.settled)
+    inner: Wsgi = pages.Pages(create_app(service), beside)
     if known is not None:
         inner = Guarded(inner, known(store.certificate), unauthorized)
     if enrolment is not None:

@@ -1,0 +1,86 @@
+"""Owners in a real Northbound: written with what they are of, once, by however many servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ovn_integrate.driver import tags
+from ovn_integrate.errors import DatabaseUnavailable
+from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
+from ovn_integrate.ipam.faults import PolicyNotAuthorized
+from ovn_integrate.ipam.heritage import Heritage
+from ovn_integrate.ipam.permit import CHASSIS, OPERATOR, Identity
+from ovn_integrate.ipam.service import Service
+from ovn_integrate.ipam.store import SETTLED, Store
+from tests.functional.daemons import OvsdbServer
+from tests.functional.test_ipam_store import make_network, until
+
+Open = Callable[[str], Store]
+
+ID = "ab" * 32
+A, B, OP = Identity("a", CHASSIS), Identity("b", CHASSIS), Identity("op", OPERATOR)
+
+
+def owner(store: Store, id: str) -> str:
+    thing = store.read(lambda index: index.get(id))
+    return "" if thing is None else thing.owner
+
+
+def docker_network(service: Service, host: str) -> str:
+    """As a driver makes one."""
+    id = make_network(service, "10.0.0.0/24", name=ID)
+    for tag in (tags.at(ID, host), tags.MADE, tags.of(ID)):
+        service.add_tags(NETWORK, id, [tag])
+    service.create(PORT, [{"network_id": id, "host_id": host, "device_owner": "docker:endpoint"}])
+    return id
+
+
+def test_an_owner_stands_in_the_row_and_another_server_reads_it(
+    nb: OvsdbServer, stores: Open
+) -> None:
+    first, second = stores(nb.remote), stores(nb.remote)
+    service = Service(first, A)
+    id = docker_network(service, "a")
+    assert until(lambda: owner(second, id) == "chassis:a")
+    for server in (Service(second, B), Service(first, B)):
+        with pytest.raises(PolicyNotAuthorized, match="the network is another's"):
+            server.delete(NETWORK, id)
+    subnet = service.create(SUBNET, [{"network_id": id, "cidr": "fd00::/64", "ip_version": 6}])[0]
+    assert owner(first, subnet["id"]) == "chassis:a"
+    Service(first, OP).update(NETWORK, id, {"name": "renamed"})
+    assert until(lambda: owner(second, id) == "chassis:a")
+
+
+def test_several_servers_give_owners_once(nb: OvsdbServer, stores: Open) -> None:
+    """To what the open mode made; then they say so, and an open server takes it back."""
+    opened = [stores(nb.remote) for _ in range(3)]
+    id = docker_network(Service(opened[0]), "a")
+    plain = make_network(Service(opened[0]), name="plain")
+    assert until(lambda: all(one.read(lambda index: plain in index.networks) for one in opened))
+    heritages = [Heritage(one, known=True) for one in opened]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(Heritage.start, heritages))
+    assert until(lambda: all(one.settled() for one in heritages))
+    assert until(lambda: all(owner(one, id) == "chassis:a" for one in opened))
+    assert owner(opened[0], plain) == ""
+    late = docker_network(Service(opened[0], OP), "a")
+    Heritage(opened[1], known=False).start()
+    assert until(lambda: not opened[2].settled)
+    assert SETTLED not in opened[2].entries()
+    assert owner(opened[0], late) == "operator:op"
+
+
+def test_chassis_change_nothing_before_that(nb: OvsdbServer, stores: Open) -> None:
+    store = stores(nb.remote)
+    heritage = Heritage(store, known=True)
+    service = Service(store, A, heritage.settled)
+    with pytest.raises(DatabaseUnavailable, match="owners"):
+        service.create(NETWORK, [{}])
+    Service(store, OP, heritage.settled).create(NETWORK, [{}])
+    heritage.start()
+    assert until(heritage.settled)
+    made = service.create(NETWORK, [{}])[0]["id"]
+    assert owner(store, made) == "chassis:a"
