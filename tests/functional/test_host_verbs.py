@@ -35,7 +35,15 @@ def test_the_three_keys_are_one_transaction(switch: OvsdbServer, verb: Verb) -> 
 
 
 @pytest.mark.parametrize(
-    "words", [("set-ipam", "192.0.2.1"), ("set-encap-type", "geneve"), ("unset-tep",)], ids=" ".join
+    "words",
+    [
+        ("set-ipam", "192.0.2.1"),
+        ("set-encap-type", "geneve"),
+        ("unset-tep",),
+        ("set-containers-reach", "9696,192.0.2.1:6641"),
+        ("unset-containers-reach",),
+    ],
+    ids=" ".join,
 )
 def test_a_second_time_changes_nothing_and_says_so(
     switch: OvsdbServer, verb: Verb, words: tuple[str, ...]
@@ -82,6 +90,7 @@ def test_unset_undoes_set(switch: OvsdbServer, verb: Verb, name: str) -> None:
         ("set-tep", ""),
         ("set-encap-type", "gre"),
         ("set-encap-type", "geneve,"),
+        ("set-containers-reach", "9696,web"),
     ],
     ids=" ".join,
 )

@@ -21,11 +21,12 @@ import pytest
 from ovn_integrate import netlink
 from ovn_integrate.driver.reconcile import Keeper
 from ovn_integrate.host import packet_filter
-from ovn_integrate.host.packet_filter import ports
+from ovn_integrate.host.packet_filter import links, ports
 from ovn_integrate.host.packet_filter.ports import Place
 from ovn_integrate.host.packet_filter.published import Published
 from ovn_integrate.host.packet_filter.wanted import BUILT_IN, Wanted
 from ovn_integrate.netns import Namespace
+from tests.functional.daemons import OvsdbServer
 from tests.functional.namespaces import own_network
 from tests.functional.way_out import (
     CUSTOM,
@@ -187,6 +188,42 @@ def test_whoever_starts_first(host: Site, generation: str, first: str) -> None:
     rules = run("iptables", "-S", "FORWARD").splitlines()
     assert rules[1:3] == ["-A FORWARD -j DOCKER-USER", "-A FORWARD -j OVN-GATEWAY"]
     right(host, docker)
+
+
+def test_which_bridges_lead_out(host: Site) -> None:
+    assert links.outside(LINK, []) == ("eth0",)
+    assert links.inside(LINK, ["my.net", "eth0"]) == (
+        *(LINK, "docker0", "docker_gwbridge", "my.net"),
+    )
+    # One with an uplink, one by which another host is the next, one with a tunnel's end.
+    vxlan = ("type", "vxlan", "id", "5", "dstport", "0", "local", HOST)
+    run("ip", "link", "add", "name", "far", *vxlan)
+    for number, name in enumerate(("br-up", "hop", "tep", "br-0123456789ab", "vms")):
+        run("ip", "link", "add", name, "type", "bridge")
+        run("ip", "address", "add", f"10.9.{number}.1/24", "dev", name)
+        run("ip", "link", "set", name, "up")
+    run("ip", "link", "set", "far", "master", "br-up")
+    run("ip", "route", "add", "10.10.0.0/16", "via", "10.9.1.2", "table", "77")
+    assert links.outside(LINK, ["10.9.2.1"]) == ("br-up", "eth0", "hop", "tep")
+    assert "br-0123456789ab" in links.inside(LINK, [])
+    assert "vms" not in links.inside(LINK, [])
+
+
+def test_what_the_daemons_listen_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVS_RUNDIR", str(tmp_path))
+    monkeypatch.setenv("OVN_RUNDIR", str(tmp_path))
+    # That of a process which is none of them, as a stale pid file is.
+    (tmp_path / "other.pid").write_text(str(os.getpid()))
+    server = OvsdbServer(tmp_path, "host")
+    server.start()
+    try:
+        with listen(7777):
+            assert ports.listening_ports() == set()
+            control = ("ovs-appctl", "-t", f"{tmp_path}/host.ctl")
+            run(*control, "ovsdb-server/add-remote", "ptcp:0:127.0.0.1")
+            assert len(ports.listening_ports() - {7777}) == 1
+    finally:
+        server.stop()
 
 
 def test_without_docker(host: Site) -> None:

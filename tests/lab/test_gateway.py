@@ -19,6 +19,7 @@ SUBNET = "192.168.1.0/24"
 TABLES = ("Logical_Router", "Logical_Router_Port", "NAT", "Gateway_Chassis", "DHCP_Options")
 LOG = "/tmp/httpd.log"
 AS_GATEWAY = "enable-chassis-as-gw"
+REACH = "ovn-integrate-containers-reach"
 
 
 @pytest.fixture(scope="module")
@@ -489,13 +490,14 @@ def test_ports_of_ovn_are_closed_to_containers_of_all_ways_out(
                 assert not lists_databases(host, name, host.address, 6649)
             host.cli("ipam", "stop")
         # Where it is said that they may:
-        host.cli("set-containers-reach", f"{central.address}:6641,9696")
+        reach = f'"{central.address}:6641,9696"'
+        host.run("ovs-vsctl", "set", "Open_vSwitch", ".", f"external_ids:{REACH}={reach}")
         wait_for(lambda: rules_are_right(host), 10, "the rules")
         assert gets(host, "by-ovn", f"{central.address}:9696")
         assert lists_databases(host, "by-docker", central.address, 6641)
         assert not lists_databases(host, "by-docker", central.address, 6642)
     finally:
-        host.cli("unset-containers-reach")
+        host.run("ovs-vsctl", "remove", "Open_vSwitch", ".", "external_ids", REACH)
         host.run("ovs-vsctl", "del-manager")
     host.docker("rm", "-f", "by-ovn", "by-docker", "of-docker")
     host.docker("network", "rm", "foo", "bar")
