@@ -27,7 +27,8 @@ PACKAGES = "opt/ovn-integrate"
 PKI = Path("/etc/ovn-integrate/pki")  # as in config.json and in ovn_integrate/paths.py
 
 # `ip` and the like are not needed: the driver talks to the kernel itself.
-PROGRAMS = ("sh", "env", "iptables", "iptables-restore")
+FILTER = [f"{one}{what}" for one in ("iptables", "ip6tables") for what in ("", "-save", "-restore")]
+PROGRAMS = ("sh", "env", *FILTER)
 EXTENSIONS = ("xtables",)  # what iptables loads, beside its libraries
 
 FOLDERS = ("dev", "etc", "opt", "proc", "run", "sys", "tmp", "usr/bin", "usr/sbin", "usr/lib")
