@@ -404,6 +404,8 @@ def test_the_line_is_there_before_the_answer(bed: Bed) -> None:
 # host's own.
 AUDITED = {
     "central token",
+    "certificates accept",
+    "certificates issue",
     "certificates renew",
     "certificates revoke",
     "chassis remove",
