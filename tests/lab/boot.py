@@ -114,6 +114,21 @@ def mount_folders(lab: str) -> None:
     Path("/run/lock").mkdir()
 
 
+def open_home(lab: str) -> None:
+    """The program's Python may lie below a home that is closed to other users, who run it too."""
+    home = Path("/", *Path(sys.base_prefix).parts[1:2])
+    if home.stat().st_mode & 0o001:
+        return
+    first = Path(sys.base_prefix).relative_to(home).parts[0]
+    kept = Path("/tmp/home")
+    kept.mkdir()
+    mount("--rbind", str(home), str(kept))
+    mount_tmpfs(lab, str(home))
+    (home / first).mkdir()
+    mount("--rbind", str(kept / first), str(home / first))
+    subprocess.run(["umount", "--recursive", "--lazy", str(kept)], check=True)
+
+
 def mount_kernel(lab: str, mounted: list[Mounted]) -> None:
     """The parameters of the network are the host's own; all others are the machine's."""
     mount("-t", "proc", "proc", "/proc")
@@ -149,6 +164,7 @@ def main(lab: str, name: str, *units: str) -> None:
 def inside(lab: str) -> None:
     mounted = hierarchies()
     mount_folders(lab)
+    open_home(lab)
     mount_kernel(lab, mounted)
     environment = {"PATH": os.environ["PATH"], "container": "ovn-lab", "LANG": "C.UTF-8"}
     os.execve(SYSTEMD, [SYSTEMD, "--unit=multi-user.target", "--show-status=no"], environment)

@@ -131,10 +131,14 @@ def _listening(path: Path, account: Account | None) -> Iterator[socket.socket]:
             os.chown(path, account.uid, account.gid, follow_symlinks=False)
         listener.listen(_BACKLOG)
         listener.set_inheritable(True)
+        mine = path.stat().st_ino
         try:
             yield listener
         finally:
-            path.unlink(missing_ok=True)
+            # A unit may have made its own there meanwhile.
+            with suppress(FileNotFoundError):
+                if path.stat().st_ino == mine:
+                    path.unlink()
 
 
 def _lives(number: int) -> bool:
