@@ -124,17 +124,16 @@ def _serve(app: App, options: Mapping[str, Any], signer: Signer | None) -> None:
     )
 
 
-@verb(hidden=True)
-@click.option("--keep-for", type=int, metavar="PID")
-@click.option("--descriptor", type=int, metavar="NUMBER")
-@click.option("--parent", type=int, metavar="PID")
+@verb()
+@click.option("--keep-for", type=int, metavar="PID", help="Hold its socket until that one ends.")
+@click.option(
+    "--descriptor", type=int, metavar="NUMBER", help="The socket, where no unit gives it."
+)
+@click.option("--parent", type=int, metavar="PID", help="End with that one.")
 def signer(
     app: App, keep_for: int | None, descriptor: int | None, parent: int | None, form: str
 ) -> None:
-    """Sign for the IPAM server, with the authority's key.
-
-    It starts this by itself, or systemd does.
-    """
+    """Sign for the IPAM server, with the authority's key; it starts this itself, or a unit does."""
     from ovn_integrate.enrol.signer import keeper
     from ovn_integrate.enrol.signer.desk import Desk
     from ovn_integrate.enrol.signer.server import Server
