@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -218,6 +218,8 @@ class Draft:
         if isinstance(settled, Port):
             before = old if isinstance(old, Port) else None
             settled = ownership.pinned(settled, before, self.asker)
+            if before is not None and settled is not new and _same(settled, before):
+                return  # what was asked for is not to be, and nothing else was
         self._plan(old, settled)
 
     def pass_on(self, new: Thing) -> None:
@@ -311,6 +313,14 @@ class Draft:
         else:
             self._undo.append(lambda: mapping.pop(key, None))
         mapping[key] = value
+
+
+def _same(new: Port, old: Port) -> bool:
+    """Whether a port is as it was, but for being written."""
+    if new == old:
+        return False
+    plain = replace(new, updated_at=old.updated_at, revision_number=old.revision_number)
+    return plain == old
 
 
 def _names(thing: Thing | None) -> tuple[str, ...]:

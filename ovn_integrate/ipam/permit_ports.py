@@ -12,7 +12,7 @@ from typing import Any
 
 from ovn_integrate.ipam import ownership, permit_names
 from ovn_integrate.ipam.allocate import LOCK_MAC, OF_FLOATING_MACS, Address
-from ovn_integrate.ipam.l3 import OWNERS, Router
+from ovn_integrate.ipam.l3 import GATEWAY, OWNERS, Router
 from ovn_integrate.ipam.model import Network, Port
 from ovn_integrate.ipam.networks import TIME
 from ovn_integrate.ipam.ownership import POLICY
@@ -56,7 +56,7 @@ def create(asking: Asking, port: Port) -> str | None:
         return _of_router(asking, port)
     if network is not None and network.external:
         return "an external network is for routers"
-    if port.device_owner == LOCK and not (asking.holds(network) or asking.alone(network)):
+    if port.device_owner == LOCK and not _may_lock(asking, port):
         return "it is not on the network that it would lock"
     if port.device_owner == SET_ASIDE and (host_of(port) or port.parent_port):
         return "an address that is set aside is bound to nobody"
@@ -91,9 +91,15 @@ def delete(asking: Asking, port: Port) -> str | None:
         return None if asking.alone(port) else "others hold the port"
     if relation == BOUND and port.device_owner in (MADE, RESERVED):
         return None  # made for its endpoint by a server that wrote no owners
-    if port.device_owner == LOCK and _age(port) > _PATIENCE:
+    if port.device_owner == LOCK and _age(port) > _PATIENCE and _may_lock(asking, port):
         return None
     return _theirs(port)
+
+
+def _may_lock(asking: Asking, port: Port) -> bool:
+    """On a network that it is on, or nobody is."""
+    network = asking.network(port.network_id)
+    return asking.holds(network) or asking.alone(network)
 
 
 def _age(port: Port) -> float:
@@ -128,8 +134,8 @@ def _bind_router(asking: Asking, old: Port, new: Port) -> str | None:
         return "the port is another's router's"
     if asking.kind is Router and old.host_id == new.host_id:
         return None
-    if old.host_id or new.host_id != asking.name:
-        return "a router's port may be bound once, and to itself"
+    if old.device_owner != GATEWAY or old.host_id or new.host_id != asking.name:
+        return "a router's way out may be bound once, and to itself"
     return None
 
 
@@ -223,8 +229,9 @@ def check_device_owner(asking: Asking, old: Port | None, new: Port, relation: st
     if relation == ROUTERS:
         return None
     allowed = _OWNERS if relation == OWN else _TAKING
-    if old is not None and TESTED in (old.device_owner, new.device_owner):
-        return "the end of a test stays one"
+    for fixed in (TESTED, LOCK):
+        if old is not None and fixed in (old.device_owner, new.device_owner):
+            return "the end of a test, or a lock, is made as one and stays so"
     if new.device_owner in allowed or (relation == OWN and new.device_owner == TAKEN):
         return None
     return f"device_owner {new.device_owner} is not for a container"

@@ -438,6 +438,9 @@ def test_a_port_that_an_operator_bound_is_for_that_host(bed: Bed, net: dict[str,
     free = {"device_id": "", "device_owner": "", "binding:host_id": ""}
     assert bed.a.put(path, **free) == 200
     assert bed.operator.show(path)["binding:host_id"] == "chassis-a"
+    revision = bed.operator.show(path)["revision_number"]
+    assert bed.b.put(path, **{"binding:host_id": ""}) == 200  # and nothing happens
+    assert bed.operator.show(path)["revision_number"] == revision
     assert bed.operator.put(path, **{"binding:host_id": ""}) == 200
     assert bed.b.put(path, **taken, **{"binding:host_id": "chassis-b"}) == 200
 
@@ -478,6 +481,8 @@ def test_a_lock_is_its_holders_until_it_is_old(bed: Bed, theirs: dict[str, Any])
     locked = {"mac_address": "02:6c:6f:63:6b:00", "device_owner": lock.OWNER, "fixed_ips": []}
     body = {"port": {"network_id": theirs["id"], **locked}}
     assert bed.a.ask("POST", "ports", body)[0] == 403  # it is not on the network
+    own = bound(bed.a, theirs)
+    assert bed.a.put(f"ports/{own['id']}", device_owner=lock.OWNER) == 403
     held = bed.b.make("ports", **body["port"])
     bed.join(bed.a, theirs, OTHER_ID)
     assert bed.a.delete(f"ports/{held['id']}") == 403
@@ -635,6 +640,12 @@ def test_a_router_that_two_are_on(bed: Bed, net: dict[str, Any]) -> None:
     )
     bind = {"binding:host_id": "chassis-a"}
     (subnet,) = bed.a.show(f"networks/{net['id']}")["subnets"]
+    (inner,) = (
+        one["id"]
+        for one in bed.a.show("ports")
+        if one["device_owner"] == "network:router_interface"
+    )
+    assert bed.b.put(f"ports/{inner}", **{"binding:host_id": "chassis-b"}) == 403
 
     def attempts() -> list[int]:
         return [
