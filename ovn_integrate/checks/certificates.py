@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovn_integrate import paths
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
 from ovn_integrate.errors import Error, NotConfigured
 from ovn_integrate.ovsdb import split_remotes
+
+if TYPE_CHECKING:
+    from ovn_integrate.pki import x509
 
 _SOON = 14  # days
 _AUTHORITIES = ("central.pem", "hosts.pem")
@@ -84,8 +87,22 @@ def _days_left(file: str) -> float:
     path = Path(file)
     # Others may be of an administrator's own making, with text and several certificates in them.
     ours = path.is_relative_to(paths.pki())
-    found = [x509.read(path)] if ours else x509.look(path)
+    found = _of_ours(path) if ours else x509.look(path)
     return (min(each.not_after for each in found) - time.time()) / _DAY
+
+
+def _of_ours(path: Path) -> Sequence[x509.Certificate]:
+    from ovn_integrate.enrol import host
+    from ovn_integrate.pki import x509
+
+    if path == host.authority():
+        trusted = host.authorities()
+        if not trusted:
+            raise NotConfigured(str(path), "has something else than the authority in it")
+        return trusted
+    # Of two authorities, while one takes the other's place.
+    several = path.parent.name == "authority"
+    return x509.read_all(path) if several else [x509.read(path)]
 
 
 CHECKS = (Check("certificates", "on the day that they end this host is cut off", _certificates),)

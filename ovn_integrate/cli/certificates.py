@@ -1,4 +1,4 @@
-"""``certificates list|renew|revoke|issue|accept``."""
+"""``certificates list|renew|revoke|issue|accept|rotate``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ovn_integrate.enrol import host as membership
 from ovn_integrate.errors import Conflict, Invalid, NotConfigured
 from ovn_integrate.host import central, secure, settings
 from ovn_integrate.pki import files, x509
-from ovn_integrate.pki.authority import Authority
+from ovn_integrate.pki.authority import CENTRAL, Authority
+from ovn_integrate.pki.rotation import BEGUN, NONE, Rotation
 
 _UNTIL = "%Y-%m-%d %H:%M:%SZ"
 
@@ -150,13 +151,53 @@ def accept(app: App, file: Path, form: str) -> None:
     output.outcome(known, f"{words}: is let in", f"{words}: is let in already", form)
 
 
+@verb(audited=lambda _: [])
+@click.option("--force", is_flag=True, help="Leave out those who are not ready, for good.")
+def rotate(app: App, force: bool, form: str) -> None:
+    """Put new authorities in the place of the old ones, one step each time that it is run.
+
+    To be done on a central host. First the new ones are made, and vouched for by the old ones; each
+    host trusts both when it asks the next time (within 6 hours, or by certificates renew). Then the
+    new ones sign, and hosts renew. Then the old ones are trusted no more. Each step waits until all
+    are ready, and tells who is not. No connection ends. On other central hosts, after each step:
+    copy /etc/ovn-integrate/pki/authority there, and run certificates renew.
+    """
+    authority = Authority(paths.pki()).require()
+    turn = Rotation(authority)
+    before = turn.state
+    if before in (NONE, BEGUN):
+        turn.begin(secure.host_name())
+    elif authority.issuer(x509.read(authority.server)) != authority.signer(CENTRAL).key:
+        # It was killed before.
+        secure.make([], anew=True, enter=partial(_enter, app))
+    _enter(app, x509.read(authority.server))
+    if before == NONE:
+        words = "begun: hosts come to trust the new authority as they ask; then run it again"
+        output.outcome(True, f"rotation: {words}", "", form, state=turn.state)
+        return
+    missing = turn.missing(membership.register(authority, app.timeout).issued())
+    if missing and not force:
+        names = ", ".join(f"{one.issued.host or one.issued.name} {one.lacks}" for one in missing)
+        raise Conflict("rotation", names, "certificates renew, there; or --force to leave it out")
+    if before == BEGUN:
+        turn.change()
+        secure.make([], anew=True, enter=partial(_enter, app))
+        words = "changed: the new authority signs; when hosts have renewed run it again"
+    else:
+        turn.finish()
+        _enter(app, x509.read(authority.server))
+        words = "finished: the old authority is trusted no more"
+    output.outcome(True, f"rotation: {words}", "", form, state=turn.state)
+
+
 def _enter(app: App, certificate: x509.Certificate) -> bool:
     return membership.enter(certificate, app.timeout)
 
 
 def _of_files(*files: Path) -> list[dict[str, Any]]:
     rows = []
-    for one in (x509.read(file) for file in files if file.exists()):
+    found = (one for file in files if file.exists() for one in x509.look(file))
+    for one in found:
         host = secure.host_name() if one.role in (x509.CHASSIS, x509.CENTRAL) else ""
         rows.append(_row(one.name, one.role, host, one.serial, one.not_after))
     return rows
@@ -175,5 +216,5 @@ def _row(
     }
 
 
-for _verb in (list_, renew, revoke, issue, accept):
+for _verb in (list_, renew, revoke, issue, accept, rotate):
     certificates.add_command(_verb)

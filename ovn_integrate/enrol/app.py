@@ -2,7 +2,8 @@
 
 ``GET /v1/ca`` gives the certificate by which servers are trusted, ``POST /v1/join`` signs for a
 join token, ``POST /v1/renew`` for a client certificate, and ``GET /v1/certificate`` tells whether
-that is let in. Everything else is the inner application's.
+that is let in. ``GET /v1/authorities`` tells a host of which authorities servers are, and
+``POST /v1/trust`` is how it says that it trusts them. Everything else is the inner application's.
 
 Strangers may ask, so that each address may so often, and the secret of a token is looked up before
 anything else of it is read.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -20,13 +22,15 @@ from typing import Any, Protocol
 from ovn_integrate import audit, jsontext
 from ovn_integrate.enrol.limit import Limit, network
 from ovn_integrate.errors import Conflict, Error, Invalid, NotConfigured, NotPermitted
-from ovn_integrate.pki import tokens, x509
-from ovn_integrate.pki.authority import Authority
+from ovn_integrate.pki import rotation, tokens, x509
+from ovn_integrate.pki.authority import HOSTS, Authority
 from ovn_integrate.pki.ledger import Issued
+from ovn_integrate.pki.shown import refusal
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 CA, JOIN, RENEW, CERTIFICATE = "/v1/ca", "/v1/join", "/v1/renew", "/v1/certificate"
+AUTHORITIES, TRUST = "/v1/authorities", "/v1/trust"
 
 BURST, RATE = 120, 2.0
 """Of one address: hosts of a site join at once, and may have one address for others."""
@@ -35,6 +39,7 @@ _RENEWALS, _RENEWAL_RATE = 10, 1 / 60
 """Of one chassis: each is a line of the ledger for a while."""
 
 _LONGEST = 16384
+_TRUSTS = re.compile(r"[0-9a-f]{16}(,[0-9a-f]{16}){0,3}")
 _UPGRADE = "upgrade ovn-integrate on that host before its certificate ends"
 _TEXT = "application/x-pem-file"
 
@@ -46,6 +51,9 @@ class Watched(Protocol):
 
     def certificate(self, serial: str) -> Issued | None:
         """What the ledger says of a certificate."""
+
+    def confirm(self, serial: str, trusts: str) -> bool:
+        """Write down that a certificate was used, by who trusts these authorities."""
 
     def has_token(self, key: str) -> bool:
         """Whether the ledger has a join token."""
@@ -86,6 +94,8 @@ class _Enrolment:
             JOIN: ("POST", self._join),
             RENEW: ("POST", self._renew),
             CERTIFICATE: ("GET", self._certificate),
+            AUTHORITIES: ("GET", self._authorities),
+            TRUST: ("POST", self._trust),
         }
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -116,7 +126,9 @@ class _Enrolment:
         who renews with a certificate that may be no more than that."""
         allowed: int | None = getattr(self._inner, "admit", _everybody)(environ)
         path = environ["PATH_INFO"]
-        joins = path == JOIN or (path == RENEW and environ.get("ovn_integrate.certificate"))
+        joins = path == JOIN or (
+            path in (RENEW, TRUST) and environ.get("ovn_integrate.certificate")
+        )
         return _LONGEST if allowed is not None and joins else allowed
 
     def _count(self, limit: Limit, key: str) -> None:
@@ -125,7 +137,22 @@ class _Enrolment:
             raise _TooOften(seconds)
 
     def _ca(self, _: dict[str, Any]) -> bytes:
-        return self._authority.certificate.read_bytes()
+        return self._authority.shown().pem
+
+    def _authorities(self, environ: dict[str, Any]) -> bytes:
+        """How a host is to trust servers, and whether its certificate is by an older authority."""
+        issued = self._issued(environ)
+        old = issued.issuer != self._authority.signer(HOSTS).key and self._authority.rotates
+        answer = {"authorities": rotation.offered(self._authority).decode(), "renew": old}
+        return jsontext.dumps(answer).encode()
+
+    def _trust(self, environ: dict[str, Any]) -> bytes:
+        issued = self._issued(environ)
+        trusts = _text(_body(environ), "trusts")
+        if not _TRUSTS.fullmatch(trusts):
+            raise Invalid("body: 'trusts'", "is no list of authorities")
+        self._watched.confirm(issued.serial, trusts)
+        return b""
 
     def _join(self, environ: dict[str, Any]) -> bytes:
         body = _body(environ)
@@ -142,10 +169,10 @@ class _Enrolment:
     def _renew(self, environ: dict[str, Any]) -> bytes:
         serial = _serial(environ)
         audit.note(environ, ids=[serial])
-        issued = self._watched.certificate(serial)
-        if issued is None:
+        issued, why = self._look_up(environ)
+        if issued is None or why:
             hint = "ovn-integrate central token HOST, there"
-            raise Conflict(f"certificate {serial}", "may not renew itself", hint)
+            raise Conflict(f"certificate {serial}", f"may not renew itself: {why}", hint)
         self._count(self._renewals, issued.name)
         body = _body(environ)
         request = _text(body, "request")
@@ -156,11 +183,18 @@ class _Enrolment:
         return _noted(environ, [serial], signed)
 
     def _certificate(self, environ: dict[str, Any]) -> bytes:
-        serial = _serial(environ)
-        issued = self._watched.certificate(serial)
-        if issued is None or not issued.valid:
-            raise NotPermitted(f"certificate {serial}", "is not good any more", "join again")
-        return f"{serial}\n".encode()
+        return f"{self._issued(environ).serial}\n".encode()
+
+    def _look_up(self, environ: dict[str, Any]) -> tuple[Issued | None, str]:
+        """What the ledger says of the certificate that was shown, and why that is not good."""
+        issued = self._watched.certificate(_serial(environ))
+        return issued, refusal(environ["ovn_integrate.certificate"], issued)
+
+    def _issued(self, environ: dict[str, Any]) -> Issued:
+        issued, why = self._look_up(environ)
+        if issued is None or why:
+            raise NotPermitted(f"certificate {_serial(environ)}", why, "join again")
+        return issued
 
 
 def _address(environ: Mapping[str, Any]) -> str:

@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ovn_integrate import errors
-from ovn_integrate.enrol.app import CA, CERTIFICATE, JOIN, RENEW
-from ovn_integrate.errors import DatabaseUnavailable, Error, Invalid, NotPermitted, ServiceFailed
+from ovn_integrate.enrol.app import AUTHORITIES, CA, CERTIFICATE, JOIN, RENEW, TRUST
+from ovn_integrate.errors import (
+    DatabaseUnavailable,
+    Error,
+    Invalid,
+    NotFound,
+    NotPermitted,
+    ServiceFailed,
+)
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.settings import endpoint
 from ovn_integrate.pki import x509
@@ -86,6 +93,33 @@ def accepted(addresses: Sequence[str], credentials: Credentials, timeout: float)
     except Error:
         return True
     return True
+
+
+def authorities(
+    addresses: Sequence[str], credentials: Credentials, timeout: float
+) -> tuple[bytes, bool] | None:
+    """How the central hosts want to be trusted, and whether they want this host's certificate to
+    be renewed; None where they are of an older version.
+
+    :raises ServiceFailed: nobody answers.
+    """
+    context = credentials.context()
+    try:
+        answer = _first(
+            addresses, lambda one: _ask(one, "GET", AUTHORITIES, None, context, timeout)
+        )
+        parsed: dict[str, Any] = json.loads(answer)
+        return str(parsed["authorities"]).encode(), parsed["renew"] is True
+    except (NotFound, NotPermitted):
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ServiceFailed(f"https://{addresses[0]}", "answered something else", _HINT) from None
+
+
+def trust(addresses: Sequence[str], credentials: Credentials, trusts: str, timeout: float) -> None:
+    """Tell the central hosts by which authorities this host trusts them."""
+    context, body = credentials.context(), {"trusts": trusts}
+    _first(addresses, lambda one: _ask(one, "POST", TRUST, body, context, timeout))
 
 
 def _authority(address: str, wanted: str, timeout: float) -> x509.Certificate:
@@ -201,6 +235,9 @@ def _refusal(address: str, status: int, said: bytes) -> Error:
         kind, message = str(answer["type"]), str(answer["message"])
     except (ValueError, KeyError, TypeError):
         return ServiceFailed(f"https://{address}", f"status {status}", _HINT)
+    if status == NotFound.status:
+        # Of an older version, which names the error otherwise.
+        return NotFound(f"https://{address}", "does not know that yet", "upgrade it")
     known = getattr(errors, kind, None)
     is_ours = isinstance(known, type) and issubclass(known, Error)
     subject, _, what = message.partition(": ")

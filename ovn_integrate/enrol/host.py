@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ovn_integrate import paths
@@ -12,12 +15,16 @@ from ovn_integrate.host import credentials, settings
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.secure import host_name
 from ovn_integrate.ovsdb import HOST, Session
-from ovn_integrate.pki import files, x509
+from ovn_integrate.pki import files, rotation, x509
+from ovn_integrate.pki import ledger as ledgers
 from ovn_integrate.pki import register as registers
-from ovn_integrate.pki.authority import Authority, due
+from ovn_integrate.pki.authority import HOSTS, Authority, due
+from ovn_integrate.pki.authority import trusts as trusted_as
 from ovn_integrate.pki.ledger import Ledger
 from ovn_integrate.pki.register import Register
 from ovn_integrate.pki.tokens import Token
+
+log = logging.getLogger(__name__)
 
 
 def certificate() -> Path:
@@ -46,8 +53,14 @@ def enter(certificate: x509.Certificate, timeout: float, *, chosen: bool = False
     :param chosen: whether an operator says so; else it is that of this host's servers.
     """
     ledger = Ledger(paths.nb_remote(), timeout)
-    host = host_name() if certificate.role == x509.CENTRAL and not chosen else ""
-    return registers.enter(ledger, certificate, host, chosen=chosen)
+    if chosen:
+        host = certificate.name if certificate.role == x509.CENTRAL else ""
+        return registers.enter(ledger, certificate, host, chosen=True, issuer=rotation.FOREIGN)
+    central = Authority(paths.pki())
+    issuer, trusts = central.issuer(certificate), central.trusts()
+    return registers.enter(
+        ledger, certificate, host_name(), chosen=False, issuer=issuer, trusts=trusts
+    )
 
 
 def own() -> Credentials:
@@ -62,7 +75,7 @@ def has_joined(fingerprint: str | None = None) -> bool:
     """
     if not (certificate().exists() and authority().exists()):
         return False
-    return fingerprint in (None, _trusted())
+    return fingerprint is None or fingerprint in _trusted()
 
 
 def is_member(
@@ -106,37 +119,106 @@ def leave(session: Session) -> bool:
 def renew(addresses: Sequence[str], timeout: float, *, if_due: bool = False) -> bool:
     """Have a new key and certificate in the place of this host's; whether that was done.
 
-    Whoever uses the file sees either the old pair or the new one, and connections go on.
+    Whoever uses the file sees either the old pair or the new one, and connections go on. What the
+    central hosts want to be trusted by is taken over before.
 
     :param addresses: of the IPAM servers.
-    :param if_due: only when two thirds of its time are over.
+    :param if_due: only when two thirds of its time are over, or it is by an older authority.
     :raises NotConfigured: this host has none.
     """
     with files.locked(paths.pki()):
         now = x509.read(certificate())
-        if if_due and not due(now):
+        central = Authority(paths.pki())
+        ours = central.made and _is_of(central)
+        wanted = _follow(central if ours else None, addresses, timeout)
+        if if_due and not wanted and not due(now):
             return False
         key = x509.new_key()
         request = x509.request(key, now.name)
-        central = Authority(paths.pki())
-        if central.made and _is_of(central):
+        if ours:
             signed = register(central, timeout).renew(request, now.serial)
         else:
             signed = client.renew(addresses, own(), request, timeout)
         _keep(key, now.name, signed)
+        # It is used now, which ends the one of before.
+        _follow(central if ours else None, addresses, timeout)
         return True
 
 
 def keep_fresh(remote: str, timeout: float) -> bool:
-    """Renew this host's certificate if it has one that is due; whether it was.
+    """Renew this host's certificate if it has one that is due, and follow the authorities; whether
+    it was renewed.
 
     :param remote: of the host's database.
     """
-    if not has_joined() or not due(x509.read(certificate())):
+    if not has_joined():
         return False
     with Session.open(remote, HOST, settings.TABLES, timeout=timeout) as session:
         urls = settings.read(session).ipam_urls
     return renew(urls, timeout, if_due=True)
+
+
+def _follow(central: Authority | None, addresses: Sequence[str], timeout: float) -> bool:
+    """Trust servers by the authorities that the central hosts have now, and say so; whether this
+    host's certificate is by an older one.
+
+    :param central: the authority on this host; None for that of others.
+    """
+    own_serial = x509.read(certificate()).serial
+    if central is not None:
+        answer = rotation.offered(central)
+        wanted = (
+            central.rotates
+            and central.issuer(x509.read(certificate())) != central.signer(HOSTS).key
+        )
+    elif not addresses:
+        return False
+    else:
+        asked = client.authorities(addresses, own(), timeout)
+        if asked is None:
+            return False
+        answer, wanted = asked
+    after = _trust(answer)
+    trusts = trusted_as(after)
+    if central is not None:
+        confirm = partial(ledgers.confirm, serial=own_serial, trusts=trusts)
+        Ledger(paths.nb_remote(), timeout).change(confirm, "this host's certificate is used")
+    else:
+        client.trust(addresses, own(), trusts, timeout)
+    return wanted
+
+
+def _trust(answer: bytes) -> tuple[x509.Certificate, ...]:
+    """Trust what central hosts want to be trusted by, as far as what is trusted vouches for it; by
+    whom this host trusts them then.
+
+    One of several that has not come as far, or says anything else, changes nothing.
+    """
+    before = authorities()
+    try:
+        offered = x509.parse_all(answer)
+        after = x509.vouched(offered, before)
+    except Invalid as error:
+        log.warning("%s: stays as it is: %s", authority(), error)
+        return before
+    if set(after) < set(before) and _steps_back(after, before):
+        return before
+    if set(after) != set(before):
+        keys = {each.key for each in after}
+        others = [each for each in offered if each not in after and each.is_authority]
+        vouchers = [each.pem for each in others if each.key in keys]
+        files.write(_vouchers(), b"".join(vouchers), files.PUBLIC)
+        files.write(authority(), b"".join(each.pem for each in after), files.PUBLIC)
+    if len(after) == 1:
+        _vouchers().unlink(missing_ok=True)
+    return after
+
+
+def _steps_back(after: tuple[x509.Certificate, ...], before: tuple[x509.Certificate, ...]) -> bool:
+    """Whether what would be dropped is newer than what would be left, which vouches for it."""
+    with suppress(Invalid, NotConfigured):
+        return bool(x509.vouched([*before, *x509.read_all(_vouchers())], after))
+    return False
 
 
 def _come_by(chassis: str, token: Token | None, timeout: float) -> None:
@@ -148,7 +230,7 @@ def _come_by(chassis: str, token: Token | None, timeout: float) -> None:
     request = x509.request(key, chassis)
     if token is None:
         signed = register(central, timeout).enrol(request, host_name())
-        trusted = x509.read(central.certificate).pem
+        trusted = central.shown().pem
     else:
         _refuse_foreign(token)
         signed, trusted = client.join(token, request, timeout)
@@ -210,13 +292,29 @@ def _is_good(chassis: str | None) -> bool:
 
 
 def _is_of(central: Authority) -> bool:
-    return _trusted() == central.fingerprint()
+    return central.fingerprint() in _trusted()
 
 
-def _trusted() -> str:
-    """The fingerprint of the one authority that this host trusts; nothing where there is not
-    exactly one: whatever else stands in its file would be trusted as well."""
+def _trusted() -> set[str]:
+    """The fingerprints of the authorities that this host trusts."""
+    return {each.fingerprint for each in authorities()}
+
+
+def authorities() -> tuple[x509.Certificate, ...]:
+    """The authority that this host trusts; while another one takes its place both, of which one
+    vouches for the other. None where the file has anything else: it would be trusted as well."""
     try:
-        return x509.read(authority()).fingerprint
+        every = x509.read_all(authority())
+        vouchers = x509.read_all(_vouchers()) if _vouchers().exists() else ()
     except NotConfigured:
-        return ""
+        return ()
+    if len(every) == 1:
+        return every
+    for each in every:
+        with suppress(Invalid):
+            return x509.vouched([*every, *vouchers], [each])
+    return ()
+
+
+def _vouchers() -> Path:
+    return paths.pki() / "vouchers.pem"

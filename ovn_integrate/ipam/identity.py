@@ -11,8 +11,6 @@ signed, for which name and role, and that it is not revoked. Without Northbound 
 
 from __future__ import annotations
 
-import ssl
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
@@ -20,17 +18,14 @@ from typing import Any, Protocol
 from ovn_integrate import audit
 from ovn_integrate.errors import DatabaseUnavailable, Error
 from ovn_integrate.ipam.faults import Unauthorized
-from ovn_integrate.ipam.permit import CENTRAL, CHASSIS, OPERATOR, Identity
+from ovn_integrate.ipam.permit import Identity
 from ovn_integrate.ipam.tokens import Tokens
 from ovn_integrate.ipam.watched import Wsgi
 from ovn_integrate.pki.ledger import Issued
+from ovn_integrate.pki.shown import refusal
 
 IDENTITY = "ovn_integrate.identity"
 """In the environment of a request: who asks, as ``permit`` has it; nothing where all may do all."""
-
-ORGANIZATION = "ovn-integrate"
-ROLES = (CHASSIS, CENTRAL, OPERATOR)
-"""Of certificates."""
 
 OPEN = ("/", "/healthz")
 """What is answered to anybody: which versions there are, and whether the server can serve."""
@@ -73,34 +68,11 @@ class Known:
         raise Unauthorized(reason="a client certificate or a token is needed")
 
     def _of(self, certificate: Mapping[str, Any], wait: bool) -> Identity:
-        serial = str(certificate["serialNumber"])
-        issued = self._issued(serial, wait=wait)
-        if issued is None:
-            reason = f"the certificate {serial} is none that was signed here, or was replaced"
-            raise Unauthorized(reason=reason)
-        if issued.revoked:
-            raise Unauthorized(reason=f"the certificate {serial} was revoked")
-        ends = ssl.cert_time_to_seconds(certificate["notAfter"])
-        if min(ends, issued.not_after) < time.time():
-            # The connection may be older than that.
-            raise Unauthorized(reason=f"the certificate {serial} has ended")
-        # Another authority's certificate may have the same number.
-        if issued.role not in ROLES or not _fits(certificate, issued):
-            raise Unauthorized(reason=f"the certificate {serial} is of no role here")
+        issued = self._issued(str(certificate["serialNumber"]), wait=wait)
+        why = refusal(certificate, issued)
+        if issued is None or why:
+            raise Unauthorized(reason=why)
         return Identity(issued.name, issued.role)
-
-
-def _fits(certificate: Mapping[str, Any], issued: Issued) -> bool:
-    """Whether a certificate says of its holder what the ledger does, and each of it once."""
-    subject = [pair for part in certificate["subject"] for pair in part]
-    wanted = {
-        "commonName": issued.name,
-        "organizationName": ORGANIZATION,
-        "organizationalUnitName": issued.role,
-    }
-    return all(
-        [own for name, own in subject if name == kind] == [value] for kind, value in wanted.items()
-    )
 
 
 class Guarded:

@@ -15,6 +15,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb
@@ -196,6 +197,15 @@ class Store:
         :raises DatabaseUnavailable: there is no connection, so that nobody knows.
         """
         return self._look_up(lambda: self._ledger.certificate(serial), wait=wait)
+
+    def confirm(self, serial: str, trusts: str) -> bool:
+        """Write down that a certificate was used by who trusts these authorities; see
+        :func:`ovn_integrate.pki.ledger.confirm`."""
+
+        def confirm(transaction: Change) -> bool:
+            return ledger.apply(partial(ledger.confirm, serial=serial, trusts=trusts), transaction)
+
+        return self._connected().transact(confirm, f"certificate {serial} is used")
 
     def has_token(self, key: str) -> bool:
         """Whether Northbound's ledger has a join token.

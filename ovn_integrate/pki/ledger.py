@@ -18,7 +18,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from ovn_integrate.ovsdb import NB, TIMEOUT, Change, Session
@@ -43,6 +43,8 @@ _KINDS: dict[str, Any] = {
     "not_after": _NUMBER,
     "revoked": _NUMBER,
     "number": int,
+    "issuer": str,
+    "trusts": str,
 }
 _NEEDED = {"name", "role", "host", "serial", "not_after"}
 _SERIAL = re.compile(r"[0-9a-f]+")
@@ -57,6 +59,8 @@ class Issued:
     :ivar not_after: seconds since the epoch.
     :ivar revoked: when it was, in seconds since the epoch; 0 when it is not.
     :ivar number: which one of its name and role it is: a later one has a higher number.
+    :ivar issuer: the SHA-256 of the key of the authority that signed it; empty of older ones.
+    :ivar trusts: the authorities by which its holder has said that it trusts servers.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Issued:
     not_after: float
     revoked: float = 0.0
     number: int = 0
+    issuer: str = ""
+    trusts: str = ""
 
     @property
     def valid(self) -> bool:
@@ -107,28 +113,30 @@ class Ledger:
         :raises DatabaseUnavailable: Northbound does not answer; it may have been done all the same.
         """
 
-        def change(transaction: Change) -> T:
-            rows = list(transaction.rows(TABLE))
-            before = _read(rows)
-            after = copy.deepcopy(before)
-            value = plan(after)
-            # In a Northbound that is new ovn-northd may not have made it yet.
-            row = rows[0] if rows else transaction.insert(TABLE)
-            transaction.verify(row, COLUMN)
-            changed = {
-                _PREFIX + key: None if key not in after else json.dumps(after[key])
-                for key in {**before, **after}
-                if before.get(key) != after.get(key)
-            }
-            transaction.set_keys(row, COLUMN, changed)
-            return value
-
         with self._session() as session:
-            return session.transact(change, comment).value
+            return session.transact(lambda transaction: apply(plan, transaction), comment).value
 
     def _session(self) -> Session:
         tables = {TABLE: [COLUMN]}
         return Session.open(self._remote, NB, tables, timeout=self._timeout, any_member=True)
+
+
+def apply(plan: Callable[[Entries], T], transaction: Change) -> T:
+    """Do what ``plan`` does to the entries, as a part of a transaction."""
+    rows = list(transaction.rows(TABLE))
+    before = _read(rows)
+    after = copy.deepcopy(before)
+    value = plan(after)
+    changed = {
+        _PREFIX + key: None if key not in after else json.dumps(after[key])
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
+    }
+    # In a Northbound that is new ovn-northd may not have made it yet.
+    row = rows[0] if rows else transaction.insert(TABLE)
+    transaction.verify(row, COLUMN)
+    transaction.set_keys(row, COLUMN, changed)
+    return value
 
 
 class Copy:
@@ -163,6 +171,23 @@ class Copy:
     def has_token(self, key: str) -> bool:
         """Whether there is an entry of a join token's key, whatever it says."""
         return key in self._tokens
+
+
+def confirm(entries: Entries, serial: str, trusts: str) -> bool:
+    """Write down that a certificate was used, by who trusts these authorities; whether that is new.
+
+    The older ones of its name end.
+    """
+    every = issued(entries)
+    used = next((each for each in every if int(each.serial, 16) == int(serial, 16)), None)
+    if used is None or used.revoked:
+        return False
+    same = [each for each in every if (each.name, each.role) == (used.name, used.role)]
+    older = [each for each in same if each.number < used.number and not each.revoked]
+    for each in older:
+        del entries[each.key]
+    entries[used.key] = replace(used, trusts=trusts).entry()
+    return bool(older) or used.trusts != trusts
 
 
 def issued(entries: Entries) -> list[Issued]:

@@ -37,13 +37,3 @@ def proves(proof: str, certificate: Certificate, request: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def issued(certificate: Certificate, authority: Certificate) -> bool:
-    """Whether an authority signed a certificate."""
-    subject, issuer = (x509.load_pem_x509_certificate(one.pem) for one in (certificate, authority))
-    try:
-        subject.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True

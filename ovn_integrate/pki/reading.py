@@ -12,13 +12,13 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
@@ -178,6 +178,47 @@ def digest(public: object) -> str:
 
 def encoded(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether the key of one certificate signed another, by its name too."""
+    loaded = [x509.load_pem_x509_certificate(each.pem) for each in (certificate, issuer)]
+    try:
+        loaded[0].verify_directly_issued_by(loaded[1])
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def vouched(
+    offered: Iterable[Certificate], trusted: Iterable[Certificate]
+) -> tuple[Certificate, ...]:
+    """The authorities among certificates, if each is trusted already, or is vouched for by one that
+    is: among them is a certificate of its name and key too that the trusted one signed.
+
+    :raises Invalid: it is not so of one of them, or there is none.
+    """
+    every, known = list(offered), list(trusted)
+    authorities = [each for each in every if signed_by(each, each)]
+    vouchers = [each for each in every if each not in authorities]
+    by_print = {each.fingerprint for each in known}
+    good = [
+        each
+        for each in authorities
+        if each.fingerprint in by_print or any(_vouches(one, each, known) for one in vouchers)
+    ]
+    if not good or good != authorities or not all(each.is_authority for each in good):
+        raise Invalid("authorities", "are not all vouched for by one that is trusted")
+    return tuple(good)
+
+
+def _vouches(voucher: Certificate, authority: Certificate, trusted: list[Certificate]) -> bool:
+    same = (voucher.name, voucher.key, voucher.is_authority) == (
+        authority.name,
+        authority.key,
+        True,
+    )
+    return same and any(signed_by(voucher, each) for each in trusted if each.is_authority)
 
 
 def _in_file(path: Path, parse: Callable[[bytes], T]) -> T:

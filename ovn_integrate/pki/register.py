@@ -189,14 +189,24 @@ class Register:
         self, entries: Entries, request: bytes, name: str, host: str, role: str = x509.CHASSIS
     ) -> bytes:
         signed = self.authority.sign(request, name, role)
-        _add(entries, x509.parse(signed), host)
+        certificate = x509.parse(signed)
+        _add(entries, certificate, host, self.authority.issuer(certificate))
         return signed
 
 
-def enter(ledger: Ledger, certificate: x509.Certificate, host: str, *, chosen: bool) -> bool:
-    """Write down a certificate that was signed without a register; whether it was not known.
+def enter(
+    ledger: Ledger,
+    certificate: x509.Certificate,
+    host: str,
+    *,
+    chosen: bool,
+    issuer: str = "",
+    trusts: str = "",
+) -> bool:
+    """Write down a certificate that was signed without a register; whether that is new.
 
     :param chosen: whether an operator says that it is to be let in.
+    :param issuer: as of :class:`Issued`; ``trusts`` too.
     :raises Conflict: it was revoked, or all of its name were and nobody says that it is another.
     """
 
@@ -209,8 +219,11 @@ def enter(ledger: Ledger, certificate: x509.Certificate, host: str, *, chosen: b
         if known is None and same and all(each.revoked for each in same) and not chosen:
             subject = f"{certificate.role} {certificate.name}"
             raise Conflict(subject, "was revoked", hint)
+        if known is not None and (known.issuer, known.trusts) != (issuer, trusts):
+            _write(entries, replace(known, issuer=issuer, trusts=trusts))
+            return True
         if known is None:
-            _add(entries, certificate, host)
+            _add(entries, certificate, host, issuer, trusts)
             good = [
                 each for each in _of(entries, certificate.name, x509.CENTRAL) if not each.revoked
             ]
@@ -272,7 +285,9 @@ def _same(one: str, other: str) -> bool:
     return one.partition(".")[0] == other.partition(".")[0]
 
 
-def _add(entries: Entries, certificate: x509.Certificate, host: str) -> None:
+def _add(
+    entries: Entries, certificate: x509.Certificate, host: str, issuer: str, trusts: str = ""
+) -> None:
     numbers = [each.number for each in _of(entries, certificate.name, certificate.role)]
     made = Issued(
         certificate.name,
@@ -281,6 +296,8 @@ def _add(entries: Entries, certificate: x509.Certificate, host: str) -> None:
         certificate.serial,
         certificate.not_after,
         number=max(numbers, default=0) + 1,
+        issuer=issuer,
+        trusts=trusts,
     )
     _write(entries, made)
 

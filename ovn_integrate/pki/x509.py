@@ -28,6 +28,8 @@ from ovn_integrate.pki.reading import (
     parse_own,
     read,
     read_all,
+    signed_by,
+    vouched,
 )
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "parse_own",
     "read",
     "read_all",
+    "signed_by",
+    "vouched",
 ]
 
 CENTRAL, CHASSIS, OPERATOR = "central", "chassis", "operator"
@@ -73,9 +77,25 @@ def request(key: bytes, name: str) -> bytes:
 def new_authority(name: str) -> tuple[bytes, bytes]:
     """The key and the certificate of a new certification authority."""
     key = new_key()
+    return key, _authority(key, name, _key(key), _subject(AUTHORITY, name))
+
+
+def vouch(key: bytes, name: str, authority: tuple[bytes, bytes]) -> bytes:
+    """A certificate of an authority's name and key by another authority, as :func:`vouched` asks
+    for it (RFC 4210 4.4, NewWithOld).
+
+    :param authority: the other one's key and certificate.
+    """
+    issuer = x509.load_pem_x509_certificate(authority[1])
+    return _authority(key, name, _key(authority[0]), issuer.subject)
+
+
+def _authority(
+    key: bytes, name: str, signer: ec.EllipticCurvePrivateKey, issuer: x509.Name
+) -> bytes:
     private = _key(key)
     subject = _subject(AUTHORITY, name)
-    builder = _builder(subject, subject, private.public_key(), _LIFE_OF_AUTHORITY)
+    builder = _builder(subject, issuer, private.public_key(), _LIFE_OF_AUTHORITY)
     usage = _key_usage(key_cert_sign=True, crl_sign=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
     builder = (
@@ -83,7 +103,7 @@ def new_authority(name: str) -> tuple[bytes, bytes]:
         .add_extension(usage, critical=True)
         .add_extension(identifier, critical=False)
     )
-    return key, encoded(builder.sign(private, hashes.SHA256()))
+    return encoded(builder.sign(signer, hashes.SHA256()))
 
 
 def requested(request: bytes) -> tuple[str, str]:

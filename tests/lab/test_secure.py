@@ -194,7 +194,7 @@ def test_certificates_are_listed(secure: Secure) -> None:
         ("chassis", "tls-1"),
         ("chassis", "tls-2"),
     }
-    assert not any(one["revoked"] for one in rows)
+    assert {one["name"] for one in rows if one["revoked"]} <= {"op"}
     (own, authority) = json.loads(secure.first.cli("certificates", "list", "-o", "json").stdout)
     assert (own["name"], authority["role"]) == (chassis(secure.first), "authority")
 
@@ -244,6 +244,51 @@ def test_renewal_is_no_outage(secure: Secure) -> None:
     assert not json.loads(host.cli("certificates", "renew", "--if-due", "-o", "json").stdout)[
         "changed"
     ]
+
+
+def test_other_authorities_take_the_place_of_the_first(secure: Secure) -> None:
+    """While two hosts ping each other, and in each state what has to connect can."""
+    central, hosts = secure.central, secure.hosts
+    host = secure.first
+    pinging = host.popen(
+        *("docker", "exec", f"on-{host.name}", "ping", "-q", "-c", "300", "-i", "0.1"),
+        address(secure.second, f"on-{secure.second.name}", NETWORK),
+        stdout=-1,
+    )
+    first = central.read(f"{PKI}/authority/central.pem")
+
+    def rotate() -> str:
+        return central.cli("--timeout", "20", "certificates", "rotate").stdout
+
+    def all_connect() -> None:
+        central.run("ovs-appctl", "-t", "/run/ovn/ovnsb_db.ctl", "ovsdb-server/reconnect")
+        for each in hosts:
+            each.cli("network", "list")
+            wait_for(lambda e=each: e.cli("status").returncode == 0, 20, "the chassis")
+
+    assert "begun" in rotate()
+    early = central.cli("certificates", "rotate", check=False)
+    assert early.returncode == 6
+    assert f"{host.name} does not trust the new one" in early.stderr
+    all_connect()
+    for each in hosts:
+        each.cli("certificates", "renew")
+    assert "changed" in rotate()
+    all_connect()
+    assert f"{host.name} is signed by the old one" in (
+        central.cli("certificates", "rotate", check=False).stderr
+    )
+    for each in hosts:
+        each.cli("certificates", "renew", "--if-due")
+    assert "finished" in rotate()
+    all_connect()
+    for each in hosts:
+        each.cli("certificates", "renew", "--if-due")
+        assert each.read(f"{PKI}/ca.pem") == central.read(f"{PKI}/authority/central.pem") != first
+    all_connect()
+    assert pinging.communicate(timeout=120)[0].count(" 0% packet loss") == 1
+    run_container(host, "after-rotation", NETWORK)
+    host.docker("rm", "-f", "after-rotation")
 
 
 def test_who_is_revoked_is_refused_at_once(secure: Secure) -> None:

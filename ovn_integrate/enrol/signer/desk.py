@@ -95,7 +95,7 @@ class Desk:
     def _refuse_unproven(self, request: bytes, old: x509.Certificate, proof: str) -> None:
         subject = f"chassis {old.name}"
         trusted = x509.read_all(self._authority.require().clients)
-        if old.role != x509.CHASSIS or not any(proofs.issued(old, one) for one in trusted):
+        if old.role != x509.CHASSIS or not any(x509.signed_by(old, one) for one in trusted):
             raise NotPermitted(subject, "shows a certificate of another authority")
         if old.ended:
             raise NotPermitted(subject, "shows a certificate that has ended")
@@ -124,13 +124,21 @@ class Desk:
         if not (self._authority.made and self._authority.server.exists()):
             return
         own, now = x509.read(self._authority.server), time.monotonic()
-        serial, until = self._entered
-        if own.serial != serial or now >= until:
+        known_as, until = self._entered
+        entry = own.serial + self._authority.trusts()
+        if entry != known_as or now >= until:
             self._enter(own)
-            self._entered = own.serial, now + _LOOKED
+            self._entered = entry, now + _LOOKED
 
     def _enter(self, certificate: x509.Certificate) -> bool:
-        return registers.enter(self._ledger(), certificate, secure.host_name(), chosen=False)
+        return registers.enter(
+            self._ledger(),
+            certificate,
+            secure.host_name(),
+            chosen=False,
+            issuer=self._authority.issuer(certificate),
+            trusts=self._authority.trusts(),
+        )
 
     def _written_down(
         self, verb: str, name: str, address: str, id: str, sign: Callable[[], bytes]
