@@ -91,7 +91,7 @@ def revoke(app: App, name: str, role: str | None, form: str) -> None:
     that host away from port 6642 until then; and of a central host, from 6641 too.
     """
     if not name:
-        raise click.UsageError("NAME is empty")
+        raise Invalid("NAME", "is empty", "ovn-integrate certificates list")
     authority = Authority(paths.pki()).require()
     own = x509.read(authority.server).serial if authority.server.exists() else None
     taken = membership.register(authority, app.timeout).revoke(name, role, own)

@@ -137,9 +137,14 @@ def _newest(issued: list[Issued]) -> list[Issued]:
     return [each for each in issued if each.role != x509.CENTRAL or each.number == last[each.name]]
 
 
+_MENDS = {
+    x509.CENTRAL: "; certificates renew, there, with a copy of authority/",
+    x509.OPERATOR: "; certificates revoke, and issue",
+}
+
+
 def _lacks(issued: Issued, what: str) -> str:
-    renew = "certificates renew, there"
-    return f"{what}; {renew}, with a copy of authority/" if issued.role == x509.CENTRAL else what
+    return what + _MENDS.get(issued.role, "")
 
 
 FOREIGN = "foreign"
