@@ -165,6 +165,11 @@ def rotate(app: App, force: bool, form: str) -> None:
     authority = Authority(paths.pki()).require()
     turn = Rotation(authority)
     before = turn.state
+    register = membership.register(authority, app.timeout)
+    ahead = turn.ahead(register.issued()) if before == NONE and not force else ""
+    if ahead:
+        hint = f"copy {authority.folder} from there, and run certificates renew; or --force"
+        raise Conflict("rotation", f"{ahead} has begun one, or has come further", hint)
     if before in (NONE, BEGUN):
         turn.begin(secure.host_name())
     elif authority.issuer(x509.read(authority.server)) != authority.signer(CENTRAL).key:
@@ -175,7 +180,7 @@ def rotate(app: App, force: bool, form: str) -> None:
         words = "begun: hosts come to trust the new authority as they ask; then run it again"
         output.outcome(True, f"rotation: {words}", "", form, state=turn.state)
         return
-    missing = turn.missing(membership.register(authority, app.timeout).issued())
+    missing = turn.missing(register.issued())
     if missing and not force:
         names = ", ".join(f"{one.issued.host or one.issued.name} {one.lacks}" for one in missing)
         raise Conflict("rotation", names, "certificates renew, there; or --force to leave it out")

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from ovn_integrate import paths
 from ovn_integrate.enrol import client, known
-from ovn_integrate.errors import Invalid, NotConfigured, NotPermitted
+from ovn_integrate.errors import (
+    DatabaseUnavailable,
+    Invalid,
+    NotConfigured,
+    NotPermitted,
+    ServiceFailed,
+)
 from ovn_integrate.host import credentials, settings
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.host.secure import host_name
@@ -130,7 +136,7 @@ def renew(addresses: Sequence[str], timeout: float, *, if_due: bool = False) -> 
         now = x509.read(certificate())
         central = Authority(paths.pki())
         ours = central.made and _is_of(central)
-        wanted = _follow(central if ours else None, addresses, timeout)
+        wanted = _follow_if_there(central if ours else None, addresses, timeout)
         if if_due and not wanted and not due(now):
             return False
         key = x509.new_key()
@@ -141,7 +147,7 @@ def renew(addresses: Sequence[str], timeout: float, *, if_due: bool = False) -> 
             signed = client.renew(addresses, own(), request, timeout)
         _keep(key, now.name, signed)
         # It is used now, which ends the one of before.
-        _follow(central if ours else None, addresses, timeout)
+        _follow_if_there(central if ours else None, addresses, timeout)
         return True
 
 
@@ -156,6 +162,15 @@ def keep_fresh(remote: str, timeout: float) -> bool:
     with Session.open(remote, HOST, settings.TABLES, timeout=timeout) as session:
         urls = settings.read(session).ipam_urls
     return renew(urls, timeout, if_due=True)
+
+
+def _follow_if_there(central: Authority | None, addresses: Sequence[str], timeout: float) -> bool:
+    """As :func:`_follow`; while the central hosts are away all stays as it is."""
+    try:
+        return _follow(central, addresses, timeout)
+    except (ServiceFailed, DatabaseUnavailable) as error:
+        log.info("the authorities were not asked after: %s", error)
+        return False
 
 
 def _follow(central: Authority | None, addresses: Sequence[str], timeout: float) -> bool:

@@ -86,6 +86,17 @@ class Rotation:
                 for end in ("key", "pem"):
                     (self._folder / f"{kind}.next.{end}").unlink(missing_ok=True)
 
+    def ahead(self, issued: list[Issued]) -> str:
+        """Another central host that knows an authority that this one has not; empty for none: two
+        that begin by themselves would make two that are not to be one.
+
+        :param issued: what the ledger has.
+        """
+        here = set(self._authority.trusts().split(","))
+        central = [each for each in _newest(issued) if each.role == x509.CENTRAL and each.valid]
+        more = (each for each in central if set(filter(None, each.trusts.split(","))) - here)
+        return next((each.name for each in more if each.issuer != FOREIGN), "")
+
     def missing(self, issued: list[Issued]) -> list[Missing]:
         """Whom the next step would leave without trust, or untrusted.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from ovn_integrate import paths, servers
 from ovn_integrate.enrol import client
 from ovn_integrate.enrol import host as membership
-from ovn_integrate.errors import Invalid
+from ovn_integrate.errors import Invalid, ServiceFailed
 from ovn_integrate.pki import files, rotation, x509
 from ovn_integrate.pki.authority import CENTRAL, HOSTS, Authority, trusts
 from ovn_integrate.pki.register import enter
@@ -291,6 +292,30 @@ def test_a_host_follows_nobody_who_is_not_vouched_for(
     files.write(membership.authority(), before + own, files.PUBLIC)
     files.write(paths.pki() / "vouchers.pem", rotation.offered(foreign), files.PUBLIC)
     assert membership.authorities() == ()
+
+
+def test_a_second_central_host_does_not_begin_another_one(central: Central, tmp_path: Path) -> None:
+    shutil.copytree(central.authority.folder, tmp_path / "copy" / "authority")
+    other = Authority(tmp_path / "copy")
+    other.serve("c2", [HERE])
+    assert Rotation(other).ahead(central.register.issued()) == ""
+    Rotation(central.authority).begin("c1")
+    _serve(central)
+    assert Rotation(other).ahead(central.register.issued()) == "c1"
+    shutil.copytree(central.authority.folder, other.folder, dirs_exist_ok=True)
+    assert Rotation(other).state == BEGUN
+    # Each may do the next step; the keys are the same ones.
+    Rotation(other).change()
+    Rotation(central.authority).change()
+    assert other.signer(HOSTS) == central.authority.signer(HOSTS)
+    assert Rotation(other).ahead(central.register.issued()) == ""
+
+
+def test_a_host_goes_on_while_nobody_answers(central: Central) -> None:
+    membership._come_by(CHASSIS, central.token(system_id=CHASSIS), 5)
+    assert not membership.renew(["127.0.0.9"], 1, if_due=True)
+    with pytest.raises(ServiceFailed):
+        membership.renew(["127.0.0.9"], 1)
 
 
 def test_what_trust_is_called(authority: Authority) -> None:
