@@ -408,6 +408,7 @@ AUDITED = {
     "certificates issue",
     "certificates renew",
     "certificates revoke",
+    "certificates rotate",
     "chassis remove",
     "ipam check",
     "ipam token create",
