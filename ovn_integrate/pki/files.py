@@ -69,19 +69,22 @@ def keep(path: Path) -> None:
 
 def _mend(path: Path, flags: int, mode: int) -> None:
     try:
-        # Never what a link, or a pipe that somebody put there, leads to.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | flags)
+        # Never what a link to a file, or a pipe that somebody put there, leads to.
+        flags = flags or os.O_NOFOLLOW
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise NotPermitted(str(path), f"cannot be opened: {error.strerror}") from None
     try:
-        if os.fstat(descriptor).st_uid != os.geteuid():
-            raise NotPermitted(str(path), "belongs to somebody else", f"chown root {path}")
         group = _group() if mode != SECRET else None
         if group is None:
             mode &= 0o700
         else:
             os.fchown(descriptor, -1, group)
         os.fchmod(descriptor, mode)
+    except PermissionError as error:
+        raise NotPermitted(str(path), "cannot be changed", "run it with sudo") from error
     finally:
         os.close(descriptor)
 
