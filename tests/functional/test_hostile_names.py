@@ -109,7 +109,7 @@ def ipam(nb: OvsdbServer, switch: OvsdbServer, folder: Path) -> Iterator[Client]
         process = serve(f"ipam.application({nb.remote!r})", IPAM, folder / "i", keep_alive=True)
         switch.ctl("set", "Open_vSwitch", ".", "external_ids:ipam=127.0.0.1")
         try:
-            yield Client([f"http://{IPAM}"])
+            yield Client([f"http://{IPAM}"], timeout=60)
         finally:
             process.terminate()
             process.wait(20)

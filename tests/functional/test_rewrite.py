@@ -155,11 +155,16 @@ def _texts(command: click.Command) -> Iterator[tuple[str, str]]:
             yield from _texts(below)
 
 
-def test_files_that_a_help_text_promises_are_those_of_the_program() -> None:
+def test_files_that_a_help_text_promises_are_those_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A file in quotation marks, or a path, is one that some module knows by its name."""
+    for variable in ("OVN_INTEGRATE_SYSCONFDIR", "OVN_INTEGRATE_LOGDIR", "DOCKER_HOST"):
+        monkeypatch.delenv(variable, raising=False)
     folder = Path(ovn_integrate.__file__).parent
     sources = "\n".join(one.read_text() for one in folder.rglob("*.py") if one.parts[-2] != "cli")
-    known = {str(path) for path in (paths.tokens(), paths.pki(), paths.docker_socket())}
+    places = (paths.tokens(), paths.pki(), paths.docker_socket(), paths.audit_log("ipam"))
+    known = {str(path) for path in places}
     for where, text in _texts(cli):
         for path in re.findall(r"(?<![\w$/.:])/(?:etc|run|var)/[\w./-]+\w", text):
             assert path in known, f"{where}: {path}"
