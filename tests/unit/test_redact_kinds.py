@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ovn_integrate.checks.bundle import views
 from ovn_integrate.checks.bundle.redact import Redactor
@@ -283,6 +285,35 @@ def test_ids_that_docker_gave_are_shown_and_others_are_the_same_everywhere() -> 
     assert first == second
     assert Redactor().clean(other.encode()) != Redactor().clean(other.encode())
     assert not views.ids([json.dumps({"Labels": {"x": id}}).encode()])
+
+
+_KEYS = st.text(max_size=4) | st.sampled_from(
+    (
+        *("Env", "Cmd", "Args", "Entrypoint", "Command", "Labels", "Options", "DriverOpts"),
+        *("log-opts", "Settings", "Config", "Id", "ID", "Image", "Containers", "NetworkID"),
+        *("Name", "Value", "Description"),
+    )
+)
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(_ANY)
+def test_whatever_docker_answers_makes_an_archive(value: Any) -> None:
+    """Engines differ in what stands under a key, and one item must not end all of them."""
+    data = json.dumps(views.docker(value)).encode()
+    Redactor(shown=views.ids([data])).clean(data)
+    views.daemon(data)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_a_command_prints_makes_an_archive(data: bytes) -> None:
+    for view in (views.processes, views.units, views.environment, views.daemon):
+        Redactor().clean(view(data))
+    Redactor(shown=views.ids([data])).clean(data)
 
 
 def test_a_database_with_many_rows_is_soon_clean() -> None:

@@ -180,7 +180,9 @@ _ID_KEYS = ("Id", "ID", "ImageID", "Image", "EndpointID", "NetworkID", "SandboxI
 
 def _named_ids(key: str, value: Any) -> list[bytes]:
     # The containers of a network stand under their ids.
-    texts = [value] if key in _ID_KEYS else [*value] if key == "Containers" else []
+    # In others of its answers their number stands there.
+    inside = key == "Containers" and isinstance(value, Mapping)
+    texts = [value] if key in _ID_KEYS else [*value] if inside else []
     found = (_ID.fullmatch(one) for one in texts if isinstance(one, str))
     return [one[1].encode() for one in found if one]
 
