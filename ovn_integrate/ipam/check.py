@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ovn_integrate.ipam import allocate, dhcp, l3_rows, names, rows
+from ovn_integrate.ipam import allocate, dhcp, l3_rows, names, ownership, rows
 from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.findings import (
     DIFFERENT,
     DUPLICATE,
     ORPHAN,
     OUTSIDE,
+    OWNERLESS,
     UNKNOWN,
     UNREADABLE,
     Delete,
     Finding,
+    Give,
     NewMac,
     Readdress,
     Records,
@@ -33,6 +35,10 @@ from ovn_integrate.ipam.findings import (
 )
 from ovn_integrate.ipam.l3 import FloatingIp, is_routers
 from ovn_integrate.ipam.model import Network, Port, Subnet
+from ovn_integrate.ipam.permit_facts import MADE as ENDPOINT
+from ovn_integrate.ipam.permit_facts import RESERVED, host_of
+from ovn_integrate.ipam.store import SETTLED
+from ovn_integrate.pki import ledger
 
 T = TypeVar("T")
 
@@ -47,6 +53,7 @@ TABLES: dict[str, Sequence[str]] = {
     l3_rows.ROUTER: ["name", "ports", "nat"],
     l3_rows.ROUTER_PORT: ["name"],
     l3_rows.NAT: ["external_ids"],
+    ledger.TABLE: [ledger.COLUMN],
 }
 """The columns that are read here."""
 
@@ -54,7 +61,7 @@ TABLES: dict[str, Sequence[str]] = {
 def findings(table: Tables) -> list[Finding]:
     """All that is wrong in these tables, whose columns are those of ``TABLES``."""
     seen = _look(table)
-    checks = (_orphans, _duplicate_rows, _addresses, _macs, _columns, _names, _routers)
+    checks = (_orphans, _duplicate_rows, _addresses, _macs, _columns, _names, _routers, _owners)
     return seen.unreadable + [finding for check in checks for finding in check(seen)]
 
 
@@ -78,6 +85,7 @@ class _Plug:
 class _Seen:
     table: Tables
     networks: dict[str, Any] = field(default_factory=dict)
+    told: list[Network] = field(default_factory=list)
     subnets: dict[str, Subnet] = field(default_factory=dict)
     subnet_rows: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     subnets_of: dict[str, list[Subnet]] = field(default_factory=lambda: defaultdict(list))
@@ -108,6 +116,7 @@ def _look(table: Tables) -> _Seen:
         network = seen.read(l3_rows.network_of, rows.SWITCH, row)
         if network is not None:
             switches.append((network, row))
+            seen.told.append(network)
             seen.networks.setdefault(network.id, row)
     for row in table(rows.DHCP):
         subnet = seen.read(rows.subnet_of_row, rows.DHCP, row)
@@ -146,6 +155,27 @@ def _orphans(seen: _Seen) -> Iterator[Finding]:
             gone = f"its port {floating.port_id} is gone"
             mend = "have it stand for no port"
             yield Finding(ORPHAN, subject, gone, mend, Release(floating.id))
+
+
+def _owners(seen: _Seen) -> Iterator[Finding]:
+    """What an older server, or one of the open mode, made for a host that cannot end it."""
+    if not any(SETTLED in row.external_ids for row in seen.table(ledger.TABLE)):
+        return
+    ports = [plug.port for plug in seen.plugs if plug.port is not None]
+    hosts = {ownership.digest(host_of(port)) for port in ports if host_of(port)}
+    for port in ports:
+        if not port.owner and port.device_owner in (ENDPOINT, RESERVED) and host_of(port):
+            yield _ownerless(f"port {port.id} on network {port.network_id}", host_of(port))
+    for network in seen.told:
+        known = filter(None, map(ownership.parse, network.tags))
+        there = any(tag.kind == ownership.AT and tag.value in hosts for tag in known)
+        if not network.owner and ownership.MADE in network.tags and there:
+            yield _ownerless(f"network {network.id}", "hosts that are on it")
+
+
+def _ownerless(subject: str, whose: str) -> Finding:
+    what = f"has no owner, so that {whose} cannot delete it"
+    return Finding(OWNERLESS, subject, what, "make it theirs whom it was made for", Give())
 
 
 def _owner(keys: Mapping[str, str]) -> tuple[str, str | None]:

@@ -9,6 +9,7 @@ from ovn_integrate.ipam.allocate import Address
 
 DUPLICATE, ORPHAN, OUTSIDE = "duplicate", "orphan", "outside"
 DIFFERENT, UNKNOWN, UNREADABLE = "different", "unknown", "unreadable"
+OWNERLESS = "ownerless"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,12 @@ class Release:
     floating_ip: str
 
 
-Repair = Delete | TakeOut | Records | Rewrite | Readdress | NewMac | Release
+@dataclass(frozen=True)
+class Give:
+    """Give what has no owner one, as far as that is told, see ``heritage``."""
+
+
+Repair = Delete | TakeOut | Records | Rewrite | Readdress | NewMac | Release | Give
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from functools import partial
 
 from ovn_integrate import ovsdb
 from ovn_integrate.errors import Conflict, NotFound
-from ovn_integrate.ipam import allocate, check, floatingips, ports
+from ovn_integrate.ipam import allocate, check, floatingips, heritage, ports
 from ovn_integrate.ipam.allocate import Address, address_of
 from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.findings import (
     Delete,
     Finding,
+    Give,
     NewMac,
     Readdress,
     Records,
@@ -70,7 +71,10 @@ def _mended(finding: Finding, session: Session, store: Store) -> bool:
         return True
     if finding in _current(session):
         try:
-            store.change(partial(_plan, finding.repair), "ipam check --repair")
+            if isinstance(finding.repair, Give):
+                heritage.give(store)
+            else:
+                store.change(partial(_plan, finding.repair), "ipam check --repair")
         except (Conflict, NotFound):
             return False  # no address is free, or somebody else was faster
     return bool(session.wait_until(lambda: finding not in check.findings(session.rows)))

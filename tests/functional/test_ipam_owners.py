@@ -9,8 +9,10 @@ import pytest
 
 from ovn_integrate.driver import tags
 from ovn_integrate.errors import DatabaseUnavailable
+from ovn_integrate.ipam import repair
 from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
 from ovn_integrate.ipam.faults import PolicyNotAuthorized
+from ovn_integrate.ipam.findings import OWNERLESS
 from ovn_integrate.ipam.heritage import Heritage
 from ovn_integrate.ipam.permit import CHASSIS, OPERATOR, Identity
 from ovn_integrate.ipam.service import Service
@@ -71,6 +73,20 @@ def test_several_servers_give_owners_once(nb: OvsdbServer, stores: Open) -> None
     assert until(lambda: not opened[2].settled)
     assert SETTLED not in opened[2].entries()
     assert owner(opened[0], late) == "operator:op"
+
+
+def test_a_check_finds_what_an_older_server_made_since(nb: OvsdbServer, stores: Open) -> None:
+    """And gives it to whom it was made for."""
+    store = stores(nb.remote)
+    Heritage(store, known=True).start()
+    assert until(lambda: store.settled)
+    assert repair.look(nb.remote, 10) == []
+    id = docker_network(Service(store), "a")
+    found = repair.look(nb.remote, 10)
+    assert {one.kind for one in found} == {OWNERLESS}
+    assert len(found) == 2  # the network and its port
+    assert repair.mend(nb.remote, 10) == []
+    assert until(lambda: owner(store, id) == "chassis:a")
 
 
 def test_chassis_change_nothing_before_that(nb: OvsdbServer, stores: Open) -> None:
