@@ -15,6 +15,7 @@ from . import suite
 from .cluster import Cluster
 from .command import ENVIRONMENT
 from .lab import Lab, lab_ready
+from .shared import Shared
 from .tally import SUITE
 
 
@@ -106,6 +107,20 @@ def own_lab() -> Iterator[Lab]:
     """A lab on the machine's own programs, whatever suites were chosen."""
     with Lab() as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def _shared(lab: Lab) -> Shared:
+    return Shared(lab)
+
+
+@pytest.fixture(scope="module")
+def shared(_shared: Shared, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Two Docker hosts and a central one, as `cluster` makes them, to be given back as they were:
+    the next module goes on with them."""
+    already = request.session.testsfailed
+    with _shared.lent(lambda: request.session.testsfailed > already) as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from .cluster import IMAGE, Cluster, cluster, inside, mtu, ping
+from .cluster import IMAGE, Cluster, inside, mtu, ping
 from .command import Done
 from .host import Host
-from .lab import Lab
 from .waiting import wait_for
 
 OF_IMAGE = ("--image", IMAGE)
 
 
 @pytest.fixture(scope="module")
-def made(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "byhand") as made:
-        yield made
+def made(shared: Cluster) -> Iterator[Cluster]:
+    yield shared
+    for host in shared.hosts:
+        # `init` says which bridge is OVN's.
+        host.run("ovs-vsctl", "remove", "Open_vSwitch", ".", "external_ids", "ovn-bridge")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .cluster import GWBRIDGE, IMAGE, Cluster, address, cluster, run_container
+from .cluster import GWBRIDGE, IMAGE, Cluster, address, run_container
 from .command import CommandError
 from .host import Host
 from .lab import Lab
@@ -23,9 +23,8 @@ REACH = "ovn-integrate-containers-reach"
 
 
 @pytest.fixture(scope="module")
-def path(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "gw") as made:
-        yield made
+def path(shared: Cluster) -> Cluster:
+    return shared
 
 
 @pytest.fixture(scope="module")

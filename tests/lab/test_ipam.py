@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address, ip_network
 
 import pytest
 
-from .cluster import IMAGE, Cluster, address, cluster, inside, ping, run_container
+from .cluster import IMAGE, Cluster, address, inside, ping, run_container
 from .host import Host
-from .lab import Lab
 from .waiting import wait_for
 
 CREATE = ("network", "create", "-d", "openvswitch", "--ipam-driver", "openvswitch")
@@ -20,9 +18,8 @@ EACH = 5
 
 
 @pytest.fixture(scope="module")
-def path(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "ipam") as made:
-        yield made
+def path(shared: Cluster) -> Cluster:
+    return shared
 
 
 def running(host: Host) -> list[str]:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .cluster import IMAGE, Cluster, address, cluster, run_container
+from .cluster import IMAGE, Cluster, address, run_container
 from .host import Host
-from .lab import Lab
 from .waiting import wait_for
 
 SUBNET = "192.168.5.0/24"
@@ -17,16 +16,19 @@ SERVER = "192.168.5.253"
 
 
 @pytest.fixture(scope="module")
-def named(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "names") as made:
-        made.first.cli("network", "create", "foo", "--subnet", SUBNET)
-        made.first.cli("port", "create", "dns.foo", "--ip", SERVER)
-        for host, part in zip(made.hosts, ("192.168.5.64/26", "192.168.5.128/26"), strict=True):
-            host.docker(
-                *("network", "create", "-d", "openvswitch", "--subnet", SUBNET),
-                *("--ip-range", part, "-o", "ovn.network=foo", "foo"),
-            )
-        yield made
+def named(shared: Cluster) -> Iterator[Cluster]:
+    shared.first.cli("network", "create", "foo", "--subnet", SUBNET)
+    shared.first.cli("port", "create", "dns.foo", "--ip", SERVER)
+    for host, part in zip(shared.hosts, ("192.168.5.64/26", "192.168.5.128/26"), strict=True):
+        host.docker(
+            *("network", "create", "-d", "openvswitch", "--subnet", SUBNET),
+            *("--ip-range", part, "-o", "ovn.network=foo", "foo"),
+        )
+    yield shared
+    for host in shared.hosts:
+        host.docker("network", "rm", "foo")
+    shared.first.cli("port", "delete", "dns.foo")
+    shared.first.cli("network", "delete", "foo")
 
 
 def resolves(host: Host, container: str, name: str, ip: str) -> bool:

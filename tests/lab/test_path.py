@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests import clients
 
-from .cluster import IMAGE, Cluster, address, cluster, inside, mtu, ping, run_container
+from .cluster import IMAGE, Cluster, address, inside, mtu, ping, run_container
 from .command import Done
 from .host import Host
 from .lab import Lab
@@ -20,9 +19,8 @@ MEGABYTES = 4
 
 
 @pytest.fixture(scope="module")
-def path(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "path") as made:
-        yield made
+def path(shared: Cluster) -> Cluster:
+    return shared
 
 
 def fetch(host: Host, container: str, source: Host, server: str, ip: str) -> None:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .cluster import Cluster, cluster
+from .cluster import Cluster
 from .faults import CONTROLLER, ELSEWHERE, frozen, ghost, key, unplugged_vm
 from .host import Host
-from .lab import Lab
 from .waiting import wait_for
 
 
 @pytest.fixture(scope="module")
-def path(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "status") as made:
-        yield made
+def path(shared: Cluster) -> Cluster:
+    return shared
 
 
 def status(host: Host) -> dict[str, Any]:

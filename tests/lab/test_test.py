@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from .cluster import Cluster, cluster
+from .cluster import Cluster
 from .faults import CONTROLLER, frozen, shell
 from .host import Host
-from .lab import Lab
 from .waiting import wait_for
 
 STEPS = ["ports", "ping 64", "ping 1400", "ping 1442", "tcp", "names"]
@@ -19,9 +18,8 @@ TUNNEL = "udp,in_port=eth0,tp_dst=6081"
 
 
 @pytest.fixture(scope="module")
-def path(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "test") as made:
-        yield made
+def path(shared: Cluster) -> Cluster:
+    return shared
 
 
 @pytest.fixture(autouse=True)

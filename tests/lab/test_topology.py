@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from .cluster import Cluster, cluster, run_container
+from .cluster import Cluster, run_container
 from .command import Done, run
 from .host import Host
-from .lab import Lab
 from .waiting import wait_for
 
 CONTAINERS = ("web", "database")
@@ -21,16 +20,21 @@ SPARE = "spare"
 
 
 @pytest.fixture(scope="module")
-def path(lab: Lab) -> Iterator[Cluster]:
-    with cluster(lab, "topology") as made:
-        made.first.cli("network", "create", "blue", "--subnet", "192.168.1.0/24")
-        made.first.cli("network", "create", "green", "--subnet", "192.168.2.0/24")
-        made.first.cli("port", "create", f"{SPARE}.green")
-        for host, name in zip(made.hosts, CONTAINERS, strict=True):
-            host.cli("network", "attach", "blue")
-            run_container(host, name, "blue")
-        wait_for(lambda: labels(made.first) >= {*CONTAINERS}, 20, "the containers' names in OVN")
-        yield made
+def path(shared: Cluster) -> Iterator[Cluster]:
+    shared.first.cli("network", "create", "blue", "--subnet", "192.168.1.0/24")
+    shared.first.cli("network", "create", "green", "--subnet", "192.168.2.0/24")
+    shared.first.cli("port", "create", f"{SPARE}.green")
+    for host, name in zip(shared.hosts, CONTAINERS, strict=True):
+        host.cli("network", "attach", "blue")
+        run_container(host, name, "blue")
+    wait_for(lambda: labels(shared.first) >= {*CONTAINERS}, 20, "the containers' names in OVN")
+    yield shared
+    for host, name in zip(shared.hosts, CONTAINERS, strict=True):
+        host.docker("rm", "-f", name)
+        host.cli("network", "detach", "blue")
+    shared.first.cli("port", "delete", f"{SPARE}.green")
+    for network in ("blue", "green"):
+        shared.first.cli("network", "delete", network)
 
 
 def seen(host: Host) -> dict[str, Any]:

@@ -8,31 +8,37 @@ from typing import Any
 
 import pytest
 
-from .cluster import Cluster, address, cluster, run_container
+from .cluster import Cluster, address, run_container
 from .host import Host
-from .lab import Lab
 from .waiting import wait_for
 
 ALLOW = "ovn.allow=web:db:tcp/5432"
 
 
 @pytest.fixture(scope="module")
-def path(lab: Lab) -> Iterator[Cluster]:
+def path(shared: Cluster) -> Iterator[Cluster]:
     """An open network, a closed one, and one with a way out."""
-    with cluster(lab, "trace") as made:
-        here, there = made.hosts
-        for name, subnet in (("open", "192.168.31.0/24"), ("closed", "192.168.32.0/24")):
-            here.cli("network", "create", name, "--subnet", subnet)
-            options = ("--opt", ALLOW) if name == "closed" else ()
-            for host in made.hosts:
-                host.cli("network", "attach", name, *options)
-                run_container(host, f"{name}-{host.name}", name)
-        for host, group in ((here, "web"), (there, "db")):
-            run_container(host, group, f"name=closed,driver-opt=ovn.group={group}")
-        words = ("network", "create", "-d", "openvswitch", "--subnet", "192.168.33.0/24")
-        here.docker(*words, "-o", "ovn.gateway=ovn", "out")
-        run_container(here, "outer", "out")
-        yield made
+    here, there = shared.hosts
+    for name, subnet in (("open", "192.168.31.0/24"), ("closed", "192.168.32.0/24")):
+        here.cli("network", "create", name, "--subnet", subnet)
+        options = ("--opt", ALLOW) if name == "closed" else ()
+        for host in shared.hosts:
+            host.cli("network", "attach", name, *options)
+            run_container(host, f"{name}-{host.name}", name)
+    for host, group in ((here, "web"), (there, "db")):
+        run_container(host, group, f"name=closed,driver-opt=ovn.group={group}")
+    words = ("network", "create", "-d", "openvswitch", "--subnet", "192.168.33.0/24")
+    here.docker(*words, "-o", "ovn.gateway=ovn", "out")
+    run_container(here, "outer", "out")
+    yield shared
+    for host in (here, there):
+        running = host.docker("ps", "-q").split()
+        host.docker("rm", "-f", *running)
+    here.docker("network", "rm", "out")
+    for name in ("open", "closed"):
+        for host in (here, there):
+            host.cli("network", "detach", name)
+        here.cli("network", "delete", name)
 
 
 def trace(host: Host, *words: str, status: int = 0) -> dict[str, Any]:
