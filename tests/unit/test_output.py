@@ -84,7 +84,9 @@ def test_a_line_over_another(
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize(
-    "raised", [ValueError, lambda text: Conflict(text, text, text), click.UsageError], ids=str
+    "raised",
+    [ValueError, lambda text: Conflict(text, text, text), click.UsageError],
+    ids=["ValueError", "Conflict", "UsageError"],
 )
 def test_an_error(
     name: str,
