@@ -22,6 +22,7 @@ _PACKAGES = (
     *("docker.io", "iptables", "openvswitch-switch", "ovn-central", "ovn-host"),
     *("python3", "python3-venv", "ca-certificates", "mandoc"),
     *("iproute2", "iputils-ping", "ethtool", "procps", "hostname", "busybox-static", "tcpdump"),
+    "nftables",
 )
 # The client was a part of docker.io before.
 _MORE = {"bookworm": ()}
