@@ -265,10 +265,12 @@ def _nest(asking: Asking, port: Port, parent: str) -> str | None:
     above = asking.draft.known(Port, parent)
     if above is None:
         return "there is no such port to be below"
-    if above.owner != asking.me and (
-        ownership.of_chassis(above.owner) or above.device_owner in OWNERS or above.parent_port
-    ):
-        return "the port to be below is no VM's, or another's"
+    if above.device_owner in OWNERS or above.parent_port:
+        return "the port to be below is no VM's"
+    # A VM's port is plain, also where the chassis that the VM is on made it; a container's is not.
+    used = above.device_id or above.device_owner or host_of(above)
+    if used and above.owner != asking.me and ownership.of_chassis(above.owner):
+        return "the port to be below is another's"
     told = [tag[len(_NESTS) :] for tag in above.tags if tag.startswith(_NESTS)]
     if told and asking.name not in told:
         return "the port to be below is another VM's"

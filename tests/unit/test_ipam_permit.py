@@ -528,6 +528,9 @@ def test_below_a_vm(bed: Bed, net: dict[str, Any]) -> None:
     assert below(bed.a, pinned) == 201
     assert below(bed.b, vif) == 201
     assert below(bed.a, vif) == 403  # the first one's who was there
+    of_chassis = port(bed.b, net)  # as the chassis makes it that the VM is on
+    assert below(bed.a, of_chassis) == 201
+    assert below(bed.c, of_chassis) == 403
     own = bound(bed.a, net)
     profile = {"parent_name": vif["id"], "tag": 1}
     assert bed.a.put(f"ports/{own['id']}", **{"binding:profile": profile}) == 403
