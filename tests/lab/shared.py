@@ -129,7 +129,7 @@ def _settings(host: Host) -> dict[str, str]:
 def _network(host: Host) -> dict[str, list[str]]:
     """What a host does with packets, by the lines of what tells it."""
     questions = {
-        "bridges": "ovs-vsctl --columns=name,other_config,fail_mode,datapath_type list Bridge",
+        "bridges": "ovs-vsctl --columns=name,fail_mode,datapath_type list Bridge",
         "addresses": "ip -br -4 address show up",
         "routes": "ip route; ip rule",
         "rules": "iptables-save | grep -e OVN- -e '100\\.64\\.' || true",

@@ -19,8 +19,9 @@ OF_IMAGE = ("--image", IMAGE)
 def made(shared: Cluster) -> Iterator[Cluster]:
     yield shared
     for host in shared.hosts:
-        # `init` says which bridge is OVN's.
-        host.run("ovs-vsctl", "remove", "Open_vSwitch", ".", "external_ids", "ovn-bridge")
+        # `init` says which bridge is OVN's, and in which mode.
+        keys = ("ovn-bridge", "ovn-mode")
+        host.run("ovs-vsctl", "remove", "Open_vSwitch", ".", "external_ids", *keys)
 
 
 @pytest.fixture(autouse=True)

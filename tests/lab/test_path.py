@@ -278,7 +278,18 @@ def test_the_founding_documents_steps_one_by_one_after_down(path: Cluster) -> No
 
     host.cli("driver", "stop")
     host.cli("controller", "stop")
+    # Nothing of it is there before `up`, which remembers what it made.
+    for verb in ("unset-encap-type", "unset-tep", "unset-ipam"):
+        host.cli(verb)
+    host.run("ovs-vsctl", "del-br", "br-int")
     host.cli("up", "--ipam", path.central.address, "--tep", host.address)
+
+
+def forget_chassis(central: Host, hostname: str) -> None:
+    """What a host that is gone left in Southbound, by another one's address as it may be."""
+    words = ("--bare", "--columns=name", "find", "Chassis", f"hostname={hostname}")
+    for name in central.run("ovn-sbctl", *words).stdout.split():
+        central.run("ovn-sbctl", "--if-exists", "chassis-del", name)
 
 
 def test_controller_start_says_what_is_missing(path: Cluster, lab: Lab) -> None:
@@ -301,3 +312,4 @@ def test_controller_start_says_what_is_missing(path: Cluster, lab: Lab) -> None:
         assert f"has tunnel endpoint {path.first.address}" in done.stderr
     finally:
         host.stop()
+        forget_chassis(path.central, host.name)
