@@ -82,6 +82,13 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     folder = tmp_path_factory.mktemp("audit")
     northbound = OvsdbServer(folder, "nb")
     northbound.start()
+    try:
+        yield _bed(folder, northbound)
+    finally:
+        northbound.stop()
+
+
+def _bed(folder: Path, northbound: OvsdbServer) -> Bed:
     authority = Authority(folder / "pki")
     authority.make("c1")
     register = Register(authority, Ledger(northbound.remote), lambda _: [])
@@ -101,11 +108,8 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         ),
     )
     made = Bed(folder, register, Client(application), operator, reader)
-    try:
-        assert until(lambda: made.client.get("/healthz").status_code == 200)
-        yield made
-    finally:
-        northbound.stop()
+    assert until(lambda: made.client.get("/healthz").status_code == 200)
+    return made
 
 
 def _routes() -> list[tuple[str, str]]:
