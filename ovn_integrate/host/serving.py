@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,14 @@ def _mend_pki() -> None:
 
 def _give(path: Path, account: Account) -> None:
     """Have a file that is the account's, in a folder of root's."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    # A file that is there is not opened: closing it ends this process's locks on it (fcntl(2)),
+    # and that of a pid file is held at this moment.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, 0o640)
+        with suppress(FileExistsError):
+            os.close(os.open(path, flags, 0o640))
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
     except OSError as error:
         raise NotPermitted(str(path), f"cannot be written: {error.strerror}") from None
-    try:
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
-            os.fchown(descriptor, account.uid, account.gid)
-    finally:
-        os.close(descriptor)
