@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,23 @@ def present(private_key: str, certificate: str, ca_cert: str) -> None:
     stream.ssl_set_private_key_file(private_key)
     stream.ssl_set_certificate_file(certificate)
     stream.ssl_set_ca_cert_file(ca_cert)
+    stream.register_method("ssl", _Tls)
+
+
+class _Tls(ovs.stream.SSLStream):  # type: ignore[misc]  # ovs has no types
+    """A connection whose files may be replaced, or closed to this user, at any moment. What cannot
+    be read now is an error of this connection, after which another one is tried; the ovs package
+    raises it, which ends the thread that runs the session."""
+
+    @staticmethod
+    def _open(suffix: str, dscp: int) -> tuple[int, socket.socket | None]:
+        try:
+            error, opened = ovs.stream.SSLStream._open(suffix, dscp)
+        except ssl.SSLError:
+            return errno.EPROTO, None
+        except OSError as trouble:
+            return trouble.errno or errno.EPROTO, None
+        return error, opened
 
 
 def connect_by(opener: Callable[[], socket.socket]) -> None:

@@ -48,7 +48,7 @@ def folder(path: Path) -> None:
         if not one.is_dir():
             one.mkdir(mode=_PRIVATE, exist_ok=True)
         elif one.is_relative_to(paths.pki()) and not _is_private(one.stat()):
-            one.chmod(_PRIVATE)
+            passable(one)  # a server may be reading there
 
 
 def passable(path: Path) -> None:

@@ -163,7 +163,10 @@ def test_files_that_a_help_text_promises_are_those_of_the_program(
         monkeypatch.delenv(variable, raising=False)
     folder = Path(ovn_integrate.__file__).parent
     sources = "\n".join(one.read_text() for one in folder.rglob("*.py") if one.parts[-2] != "cli")
-    places = (paths.tokens(), paths.pki(), paths.docker_socket(), paths.audit_log("ipam"))
+    places = (
+        *(paths.tokens(), paths.pki(), Authority(paths.pki()).folder),
+        *(paths.docker_socket(), paths.audit_log("ipam")),
+    )
     known = {str(path) for path in places}
     for where, text in _texts(cli):
         for path in re.findall(r"(?<![\w$/.:])/(?:etc|run|var)/[\w./-]+\w", text):
