@@ -120,7 +120,8 @@ class Service:
             if not things:
                 acts = [permit.Act(permit.CREATE, resource.kind, None, one) for one in wanted]
                 things = [self._created(rules, act, draft) for act in acts]
-                self._refuse(permit.after, acts[0], draft)
+                for act in acts[:1]:  # all of what is planned, at once
+                    self._refuse(permit.after, act, draft)
             return [drafted(thing, draft) for thing in things]
 
         return self._change(plan, f"create {resource.name}", request)

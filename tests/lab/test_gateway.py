@@ -495,6 +495,7 @@ def test_ports_of_ovn_are_closed_to_containers_of_all_ways_out(
                 assert not lists_databases(host, name, central.address, 6642)
                 assert not lists_databases(host, name, host.address, 6649)
             host.cli("ipam", "stop")
+            host.run("rm", "/run/ovn-integrate/ipam.json", "/run/ovn-integrate/ipam.pid")
         # Where it is said that they may:
         reach = f'"{central.address}:6641,9696"'
         host.run("ovs-vsctl", "set", "Open_vSwitch", ".", f"external_ids:{REACH}={reach}")
