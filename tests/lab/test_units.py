@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from .waiting import wait_for
 
 INSTALL = str(CHECKOUT / "scripts" / "install-units")
 PARTS = ("central", "ipam", "controller", "driver")
-SERVICES = tuple(f"ovn-integrate-{part}.service" for part in PARTS)
-SOCKET, DRIVER = "ovn-integrate-driver.socket", "ovn-integrate-driver.service"
+SERVICES = tuple(f"ovn-integrate-{part}.service" for part in (*PARTS, "signer"))
+SOCKETS = ("ovn-integrate-driver.socket", "ovn-integrate-signer.socket")
+SOCKET, DRIVER = SOCKETS[0], "ovn-integrate-driver.service"
+USER = "user ovn-integrate"
 DOCKER = "docker.service"
 ENABLED = ("openvswitch-switch.service", "ovn-central.service", "ovn-host.service", DOCKER)
 NETWORK = "blue"
@@ -62,10 +65,11 @@ def write(booted: Booted, file: str, text: str) -> None:
 
 
 def install(booted: Booted, *words: str) -> dict[str, str]:
-    """What ``scripts/install-units`` says of each unit, the last word of several."""
+    """What ``scripts/install-units`` says of each unit and of the user, the last of several."""
     prefix = str(Path(booted.host.program).parents[1])
     said = booted.run(INSTALL, "--prefix", prefix, *words).stdout
-    return dict(line.split(maxsplit=1) for line in said.splitlines())
+    pairs = (re.split(r"\s{2,}", line, maxsplit=1) for line in said.splitlines())
+    return dict(pairs)
 
 
 def talk(booted: Booted) -> None:
@@ -86,18 +90,20 @@ def pids(booted: Booted) -> set[str]:
 
 
 def test_all_run_and_are_enabled(booted: Booted) -> None:
-    for unit in (*SERVICES, SOCKET):
+    for unit in (*SERVICES, *SOCKETS):
         properties = booted.properties(unit)
-        assert (properties["ActiveState"], properties["UnitFileState"]) == ("active", "enabled")
+        # Its socket and the IPAM server start the signer.
+        enabled = "indirect" if unit == "ovn-integrate-signer.service" else "enabled"
+        assert (properties["ActiveState"], properties["UnitFileState"]) == ("active", enabled)
     assert booted.properties("ovn-controller.service")["ActiveState"] == "active"
     assert booted.cli("driver", "status").returncode == 0
     talk(booted)
 
 
 def test_installing_again_changes_nothing(booted: Booted) -> None:
-    before = {unit: started(booted, unit) for unit in (*SERVICES, SOCKET)}
+    before = {unit: started(booted, unit) for unit in (*SERVICES, *SOCKETS)}
     said = install(booted, "--now", *PARTS)
-    assert said == dict.fromkeys((*SERVICES, SOCKET), "already installed")
+    assert said == dict.fromkeys(before, "already installed") | {USER: "already there"}
     assert {unit: started(booted, unit) for unit in before} == before
 
 
@@ -184,7 +190,7 @@ def test_what_became_secure_is_so_after_a_boot(booted: Booted) -> None:
 
 def serves_by_tls(booted: Booted) -> bool:
     """Whether all units run, and nothing of central listens in the clear."""
-    units = (*SERVICES, SOCKET)
+    units = (*SERVICES, *SOCKETS)
     assert {booted.properties(unit)["ActiveState"] for unit in units} == {"active"}
     found = json.loads(booted.cli("central", "status", "-o", "json").stdout)["listeners"]
     here = booted.host.address
