@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from .booted import Booted
+from .cluster import prepare
 from .image import IMAGE
 from .lab import Lab
 from .suite import CHECKOUT
@@ -89,6 +90,20 @@ def pids(booted: Booted) -> set[str]:
     return set(booted.docker("inspect", "--format", form, "one", "two").split())
 
 
+def status_of(booted: Booted, part: str, pid: str = "") -> dict[str, str]:
+    """What proc(5) tells of a unit's main process."""
+    pid = pid or booted.properties(f"ovn-integrate-{part}.service")["MainPID"]
+    lines = booted.run("cat", f"/proc/{pid}/status").stdout.splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def nothing_refused(booted: Booted) -> None:
+    """Fails where a unit of ours was denied what it tried."""
+    logged = booted.run("journalctl", "--no-pager", "-u", "ovn-integrate-*").stdout
+    refused = r"(?i)not permitted|permission denied|read-only file|EPERM|EACCES"
+    assert not [line for line in logged.splitlines() if re.search(refused, line)]
+
+
 def test_all_run_and_are_enabled(booted: Booted) -> None:
     for unit in (*SERVICES, *SOCKETS):
         properties = booted.properties(unit)
@@ -98,6 +113,53 @@ def test_all_run_and_are_enabled(booted: Booted) -> None:
     assert booted.properties("ovn-controller.service")["ActiveState"] == "active"
     assert booted.cli("driver", "status").returncode == 0
     talk(booted)
+
+
+def test_the_servers_are_confined(booted: Booted) -> None:
+    for part in ("driver", "ipam", "signer"):
+        status = status_of(booted, part)
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), part
+        assert status["CapEff"] != status_of(booted, "", "self")["CapEff"], part
+    assert status_of(booted, "ipam")["CapBnd"] == "0" * 16
+    assert int(status_of(booted, "ipam")["Uid"].split()[0]) > 0
+
+
+def test_they_write_where_a_certificate_is_to_be_that_comes_later(booted: Booted) -> None:
+    folder = "/etc/ovn-integrate"
+    services = [f"ovn-integrate-{part}.service" for part in ("driver", "signer")]
+    # What is not there when a confined service starts stays read-only to it.
+    booted.run("sh", "-c", f"test ! -e {folder} || mv {folder} {folder}.aside")
+    try:
+        booted.run("systemctl", "restart", *services)
+        booted.run("mkdir", "-p", folder)
+        for unit in services:
+            inside = ("nsenter", f"--target={booted.properties(unit)['MainPID']}", "--mount", "--")
+            booted.run(*inside, "touch", f"{folder}/tried")
+            assert booted.run(*inside, "touch", "/etc/tried", check=False).returncode != 0
+    finally:
+        booted.run("rm", "-rf", folder)
+        booted.run("sh", "-c", f"test ! -e {folder}.aside || mv {folder}.aside {folder}")
+        booted.run("systemctl", "restart", *services)
+
+
+def test_a_confined_driver_has_containers_go_out_and_be_reached(booted: Booted) -> None:
+    """By OVN: with rules of the packet filter, a link of the host's and its parameters."""
+    words = ("network", "create", "-d", "openvswitch", "--subnet", "10.7.0.0/24")
+    booted.docker(*words, "-o", "ovn.gateway=ovn", "out")
+    script = "mkdir /www && echo hello >/www/index.html && exec httpd -f -p 80 -h /www"
+    named = ("--name", "web", "--network", "out", "-p", "8080:80", "--stop-signal", "KILL")
+    booted.docker("run", "-d", *named, IMAGE, "sh", "-c", script)
+    here = booted.host.address
+    for address in (here, "127.0.0.1"):
+        url = f"http://{address}:8080/index.html"
+        done = booted.run("busybox", "wget", "-q", "-O", "-", url, timeout=20)
+        assert "--to-destination" in booted.run("iptables-save", "-t", "nat").stdout
+        assert done.stdout == "hello\n"
+    booted.docker("exec", "web", "ping", "-c", "1", "-W", "5", here)
+    booted.docker("rm", "-f", "web")
+    booted.docker("network", "rm", "out")
+    assert "--dport 8080" not in booted.run("iptables-save", "-t", "nat").stdout
+    nothing_refused(booted)
 
 
 def test_installing_again_changes_nothing(booted: Booted) -> None:
@@ -186,6 +248,21 @@ def test_what_became_secure_is_so_after_a_boot(booted: Booted) -> None:
     booted.cli("central", "token", "another")
     booted.docker("network", "create", "-d", "openvswitch", "--subnet", "10.9.0.0/24", "more")
     booted.docker("network", "rm", "more")
+
+
+def test_a_host_joins_by_the_signer_in_its_unit(booted: Booted, own_lab: Lab) -> None:
+    joining = own_lab.add_host("joining")
+    try:
+        prepare(joining)
+        token = booted.cli("central", "token", joining.name).stdout.strip()
+        joining.cli("--timeout", "20", "join", token, "--tep", joining.address)
+        joining.cli("certificates", "renew")
+        verbs = ["redeem", "renew"]
+        signed = booted.run("journalctl", "-u", "ovn-integrate-signer").stdout
+        assert re.findall(r'"by": "signer".*"verb": "(redeem|renew)"', signed) == verbs
+    finally:
+        joining.stop()
+    nothing_refused(booted)
 
 
 def serves_by_tls(booted: Booted) -> bool:
