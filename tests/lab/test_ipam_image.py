@@ -107,9 +107,10 @@ def test_hosts_around_the_ipams_container(central: Host, hosts: list[Host]) -> N
     ping(second, f"on-{second.name}", addresses[0])
     before = ports(first)
     assert {port[2] for port in before} == set(addresses)
-    assert any(
-        json.loads(line)["path"] == "/v2.0/ports" for line in logs(central) if line[0] == "{"
-    )
+    # Both logs go to standard output: that of each request, and that of each change.
+    lines = [json.loads(line) for line in logs(central) if line.startswith("{")]
+    assert any(line.get("path") == "/v2.0/ports" for line in lines)
+    assert any(line.get("verb") == "POST" and line["route"] == "/v2.0/ports" for line in lines)
 
     # An orderly restart; a crash, which leaves pid files behind; a part that is killed for good.
     central.docker("restart", "ipam")
