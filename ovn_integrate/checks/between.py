@@ -13,6 +13,7 @@ from ovn_integrate import netlink
 from ovn_integrate.checks import measure
 from ovn_integrate.checks.examine import chosen, examine
 from ovn_integrate.checks.facts import Facts
+from ovn_integrate.checks.underlay import PORTS
 from ovn_integrate.driver import throughput, trial
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.neutron import Client, Resource
@@ -282,10 +283,12 @@ class _Test:
         ]
         if wrong or self._here == self._there:
             return tuple(wrong) or ("nothing to be seen from here: ovn-integrate doctor",)
-        types = "/".join(self._facts.settings.encap_types)
+        # A filter that drops is silent, and so is a kernel that refused enough (icmp_ratelimit).
+        types = self._facts.settings.encap_types
+        named = [f"{one} (UDP {PORTS[one]})" if one in PORTS else one for one in types]
         return (
             f"nothing wrong to be seen here; on {self._there.host}: ovn-integrate doctor; and a "
-            f"packet filter between the hosts may drop {types}",
+            f"packet filter between the hosts may drop {' or '.join(named)}",
         )
 
     def _inside(self, do: Callable[[], T]) -> T:

@@ -17,7 +17,7 @@ from ovn_integrate.checks.model import Check, Verdict, failed, fine, warning
 from ovn_integrate.host import interfaces, mtu
 from ovn_integrate.host.packet_filter.published import ENDPOINT
 
-_PORTS = {"geneve": 6081, "vxlan": 4789}  # UDP, as in OVS's lib/netdev-vport.c
+PORTS = {"geneve": 6081, "vxlan": 4789}  # UDP, as in OVS's lib/netdev-vport.c
 _PATIENCE = 0.3  # seconds in which a refusal of an underlay comes
 
 # ovs-vswitchd reads the routes anew whenever a link or an address of its host changes. Until it has
@@ -106,10 +106,10 @@ def _counters6(file: Path) -> dict[str, int]:
 
 def _reach(facts: Facts) -> Verdict:
     targets = [
-        (row.hostname, encap.ip, _PORTS[encap.type])
+        (row.hostname, encap.ip, PORTS[encap.type])
         for row in facts.others()
         for encap in row.encaps
-        if encap.type in facts.settings.encap_types and encap.type in _PORTS
+        if encap.type in facts.settings.encap_types and encap.type in PORTS
     ]
     refused = list(_always_refused(targets).values())
     if refused:
