@@ -90,8 +90,9 @@ def ports(host: Host) -> set[tuple[str, ...]]:
 
 def test_hosts_around_the_ipams_container(central: Host, hosts: list[Host]) -> None:
     bare = processes(central)
-    words = ("--net=host", "--name", "ipam", "--restart", "on-failure", "-v", "ipam:/var/lib/ovn")
-    central.docker("run", "-d", *words, "-e", "INSECURE=1", IMAGE, "/sbin/ipam")
+    words: tuple[str, ...] = ("--net=host", "--name", "ipam", "-v", "ipam:/var/lib/ovn")
+    again = ("--restart", "on-failure")
+    central.docker("run", "-d", *words, *again, "-e", "INSECURE=1", IMAGE, "/sbin/ipam")
     ready(central, 1)
     (line,) = (line for line in logs(central) if line.startswith("ready: "))
     assert "http://0.0.0.0:9696" in line
