@@ -71,8 +71,8 @@ class Gateways:
         return sorted(gateway.users(found[1])) if found is not None else []
 
     def restore(self) -> set[str]:
-        """Have what the kernel forgot when the host, or its Open vSwitch, was started anew, and
-        what somebody took away of the host's rules.
+        """Restores what the kernel lost when the host or its Open vSwitch restarted, and the rules
+        of the host that somebody removed.
 
         :returns: the Docker networks whose way out Open vSwitch knows of.
         """

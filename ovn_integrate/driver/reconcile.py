@@ -54,12 +54,12 @@ class Clock(Repeated):
 
 
 class Keeper(Repeated):
-    """Gives the bridge to the host its addresses when Open vSwitch has made it anew, and the host
-    its rules when somebody took them away.
+    """Restores the addresses of the bridge to the host when Open vSwitch has replaced the bridge,
+    and the host's rules when somebody removed them.
 
-    A restart of ovs-vswitchd that cleans up makes the bridge anew (``exit --cleanup``,
-    ovs-vswitchd(8)), and tells nobody; to look which number the link has is one system call. Of
-    rules the kernel tells, where it is nf_tables that has them. By the clock it looks as well.
+    A restart of ovs-vswitchd that cleans up replaces the bridge (``exit --cleanup``,
+    ovs-vswitchd(8)) without notice; comparing the link's number is one system call. The kernel
+    reports changes of rules where nf_tables has them; they are compared periodically as well.
 
     :param restore: does it.
     :param state: what the rules are made of; another one is a reason to look.

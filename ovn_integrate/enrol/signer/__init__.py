@@ -2,6 +2,6 @@
 
 It is root's, on a Unix socket that root and the account of the IPAM server may use, and does three
 things: it signs for a join token, it signs for who proves to have the key of a certificate that is
-good, and it hands out connections to Northbound, whose socket is root's too. What it is told it
-looks up: a token in the ledger, a proof with the certificate that it belongs to.
+good, and it hands out connections to Northbound, whose socket is root's too. It checks
+every claim itself: a token against the ledger, a proof against its certificate.
 """
