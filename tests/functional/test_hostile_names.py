@@ -19,6 +19,7 @@ from ovn_integrate.ovsdb import NB, SB, Change, Session
 from tests.functional.daemons import OvsdbServer
 from tests.functional.driver.bed import IPAM, serve
 from tests.functional.namespaces import own_network
+from tests.lab.waiting import wait_for
 from tests.unit.hostile import NAMES, unsafe
 
 # What a database takes: no NUL, no half of a character.
@@ -140,5 +141,10 @@ def test_networks_and_ports(ipam: Client, nb: OvsdbServer, switch: OvsdbServer) 
                 change.set(row, external_ids=ids)
 
         rows.transact(spoil, "hostile")
-    for port in ipam.query("ports"):
-        assert port["binding:profile"] == {"a": None, "b": [None, None]}
+
+    def profiles() -> list[Any]:
+        return [port["binding:profile"] for port in ipam.query("ports")]
+
+    # Another client wrote it: the server hears of it a moment later.
+    wait_for(lambda: {} not in profiles(), 20, "the server's copy of the profiles")
+    assert all(profile == {"a": None, "b": [None, None]} for profile in profiles())
