@@ -10,7 +10,7 @@ from ovn_integrate.ipam.draft import Draft
 from ovn_integrate.ipam.l3 import Router
 from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.ownership import AT, GROUPED, OF_NETWORK, SWARM, Marks
-from ovn_integrate.ipam.security_model import SecurityGroup
+from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 
 
 def untagged(draft: Draft, old: Thing, gone: Iterable[str]) -> Thing:
@@ -122,6 +122,10 @@ def _leave(
     for group in draft.having(SecurityGroup, "tags", OF_NETWORK + network.id):
         if group.owner == leaver:
             draft.pass_on(replace(group, owner=heir))
+        # What is in it too: who ends a group ends its rules.
+        for rule in draft.having(SecurityRule, "security_group_id", group.id):
+            if rule.owner == leaver:
+                draft.pass_on(replace(rule, owner=heir))
     if network.owner != leaver:
         return network
     for subnet in draft.subnets_of(network.id):

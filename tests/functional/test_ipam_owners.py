@@ -10,7 +10,7 @@ import pytest
 from ovn_integrate.driver import tags
 from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.ipam import repair
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
+from ovn_integrate.ipam.bodies import NETWORK, PORT, SECURITY_GROUP, SECURITY_RULE, SUBNET
 from ovn_integrate.ipam.faults import PolicyNotAuthorized
 from ovn_integrate.ipam.findings import OWNERLESS
 from ovn_integrate.ipam.heritage import Heritage
@@ -100,3 +100,20 @@ def test_chassis_change_nothing_before_that(nb: OvsdbServer, stores: Open) -> No
     assert until(heritage.settled)
     made = service.create(NETWORK, [{}])[0]["id"]
     assert owner(store, made) == "chassis:a"
+
+
+def test_what_is_in_a_group_passes_with_it(nb: OvsdbServer, stores: Open) -> None:
+    """Its rules are ended by who ends it, which nobody may do to another's."""
+    store = stores(nb.remote)
+    first, second = Service(store, A), Service(store, B)
+    id = docker_network(first, "a")
+    second.add_tags(NETWORK, id, [tags.at(ID, "b"), tags.of(ID)])
+    group = first.create(SECURITY_GROUP, [{"name": "*"}])[0]["id"]
+    first.add_tags(SECURITY_GROUP, group, [tags.network(id)])
+    wanted = {"security_group_id": group, "direction": "ingress", "ethertype": "IPv4"}
+    rule = first.create(SECURITY_RULE, [wanted])[0]["id"]
+    for tag in (tags.of(ID), tags.at(ID, "a")):
+        first.remove_tag(NETWORK, id, tag)
+    assert {owner(store, id) for id in (id, group, rule)} == {"chassis:b"}
+    second.delete(SECURITY_GROUP, group)
+    assert owner(store, rule) == ""
