@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ovn_integrate.pki.ledger import Issued
@@ -24,7 +25,7 @@ def refusal(certificate: Mapping[str, Any], issued: Issued | None) -> str:
         return f"the certificate {serial} is none that was signed here, or was replaced"
     if issued.revoked:
         return f"the certificate {serial} was revoked"
-    ends = ssl.cert_time_to_seconds(certificate["notAfter"])
+    ends = _seconds(certificate["notAfter"])
     if min(ends, issued.not_after) < time.time():
         # The connection may be older than that.
         return f"the certificate {serial} has ended"
@@ -32,6 +33,10 @@ def refusal(certificate: Mapping[str, Any], issued: Issued | None) -> str:
     if issued.role not in ROLES or not _fits(certificate, issued):
         return f"the certificate {serial} is of no role here"
     return ""
+
+
+# A client shows one certificate many times, and reading a date takes longer than all else here.
+_seconds = lru_cache(maxsize=4096)(ssl.cert_time_to_seconds)
 
 
 def _fits(certificate: Mapping[str, Any], issued: Issued) -> bool:

@@ -88,7 +88,9 @@ class Exchange:
         return Asked(request, response, environ, body)
 
     def _admitted(self, connection: Connection, environ: dict[str, Any], length: int | None) -> int:
-        if self._admit is None or (connection.known and length == 0):
+        # Whether it is answered is decided afterwards; until then a certificate that was known at
+        # the request before is good enough for a body.
+        if self._admit is None or (connection.known and (length == 0 or connection.certificate)):
             return LARGEST
         allowed = self._admit(environ)
         connection.known = allowed is None
