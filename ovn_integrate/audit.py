@@ -98,10 +98,14 @@ class Audit:
             if first:
                 log.error("audit: %s: cannot be written: %s", self._where, error.strerror or error)
         else:
-            with self._lock:
-                lost, self._lost = self._lost, 0
-            if lost:
-                log.error("audit: %s: is written again; %d lines are missing", self._where, lost)
+            if self._lost:
+                self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            lost, self._lost = self._lost, 0
+        if lost:
+            log.error("audit: %s: is written again; %d lines are missing", self._where, lost)
 
     def _write(self, line: str) -> None:
         if self._lines is not None:
@@ -167,7 +171,8 @@ def note(environ: MutableMapping[str, Any], **what: Any) -> None:
     """Keep what the line of a request shall say, while it is answered.
 
     :param environ: of the request, as WSGI has it.
-    :param what: ``ids``, ``why``, ``name`` or ``role``; the last word counts.
+    :param what: ``ids``, ``on`` (what returns ids, asked where there are none), ``why``, ``name``
+        or ``role``; the last word counts.
     """
     environ.setdefault(_NOTES, {}).update(what)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,9 @@ KEPT = 4
 
 STANDARD_OUTPUT = 1
 
+LOOK = 0.25
+"""Seconds between two looks at what is at the path: lines are many, and a look at each is dear."""
+
 
 class LineLog:
     """Writes to a file, or to standard output. Any thread, and any number of processes, may.
@@ -26,13 +30,18 @@ class LineLog:
     it is put aside by itself when it grows too large.
 
     :param path: None for standard output.
+    :param look: seconds between two looks at what is at the path.
     :raises OSError: the file cannot be written.
     """
 
-    def __init__(self, path: Path | None, largest: int = LARGEST, kept: int = KEPT) -> None:
+    def __init__(
+        self, path: Path | None, largest: int = LARGEST, kept: int = KEPT, look: float = LOOK
+    ) -> None:
         self._path = path
         self._largest = largest
         self._kept = kept
+        self._pause = look
+        self._looked = 0.0
         self._lock = threading.Lock()
         self._file = STANDARD_OUTPUT
         self._place: tuple[int, int] | None = None
@@ -42,7 +51,10 @@ class LineLog:
     def write(self, line: bytes) -> None:
         """:raises OSError: it could not be written, or not all of it."""
         if self._path is not None:
-            self._follow(self._path, len(line))
+            now = time.monotonic()
+            if now - self._looked >= self._pause:
+                self._follow(self._path, len(line))
+                self._looked = now
         written = os.write(self._file, line)
         if written < len(line):
             # So that the next one begins a line all the same.

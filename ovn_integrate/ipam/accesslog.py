@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,6 +31,8 @@ class AccessLog:
         """:param where: a path, or ``-`` for standard output.
         :raises Invalid: the file cannot be written.
         """
+        self._unwritten: deque[bytes] = deque()
+        self._writing = threading.Lock()
         try:
             self._lines = LineLog(None if where == STANDARD_OUTPUT else Path(where))
         except OSError as error:
@@ -37,9 +41,15 @@ class AccessLog:
             ) from None
 
     def write(self, seen: Exchange) -> None:
-        line = jsontext.dumps(_fields(seen)) + "\n"
-        with suppress(OSError):
-            self._lines.write(line.encode())
+        self._unwritten.append(f"{jsontext.dumps(_fields(seen))}\n".encode())
+        # Who writes takes what others have added meanwhile: nobody waits for anybody's writing.
+        while self._unwritten and self._writing.acquire(blocking=False):
+            try:
+                lines = [self._unwritten.popleft() for _ in range(len(self._unwritten))]
+                with suppress(OSError):
+                    self._lines.write(b"".join(lines))
+            finally:
+                self._writing.release()
 
 
 def open_log(where: str) -> AccessLog | None:

@@ -17,7 +17,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from ovn_integrate.linelog import LineLog
-log = LineLog(Path(sys.argv[1]), largest=50_000, kept=9)
+log = LineLog(Path(sys.argv[1]), largest=50_000, kept=9, look=0)
 for number in range(1000):
     log.write(f"{sys.argv[2]} {number:04}\\n".encode())
 """
@@ -28,7 +28,7 @@ def _all(folder: Path) -> list[bytes]:
 
 
 def test_a_file_that_is_full_is_put_aside(tmp_path: Path) -> None:
-    log = LineLog(tmp_path / "log", largest=1000, kept=2)
+    log = LineLog(tmp_path / "log", largest=1000, kept=2, look=0)
     for _ in range(55):
         log.write(LINE)
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
@@ -38,7 +38,7 @@ def test_a_file_that_is_full_is_put_aside(tmp_path: Path) -> None:
 def test_threads_and_processes_lose_nothing_over_it(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", _WRITER, str(tmp_path / "log")]
     writers = [subprocess.Popen([*argv, str(number)]) for number in range(4)]
-    log = LineLog(tmp_path / "log", largest=50_000, kept=9)
+    log = LineLog(tmp_path / "log", largest=50_000, kept=9, look=0)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: log.write(b"t %04d\n" % number), range(1000)))
     assert [writer.wait(60) for writer in writers] == [0] * 4
