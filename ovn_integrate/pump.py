@@ -82,7 +82,7 @@ class Pump:
         self._jobs: list[_Job[Any]] = []
         self._watches: list[_Watch] = []
         self._queue = threading.Lock()
-        self._stopping = False
+        self._stopping = self._woken = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -117,7 +117,9 @@ class Pump:
         job = _Job(change, comment, limit + 1)
         with self._queue:
             self._jobs.append(job)
-        self._wake()
+            woken, self._woken = self._woken, True
+        if not woken:
+            self._wake()
         return self._outcome(job.future, limit)
 
     def wait_until(self, predicate: Callable[[], T], *, timeout: float) -> T | None:
@@ -155,6 +157,7 @@ class Pump:
             with suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
             with self._queue:
+                self._woken = False
                 jobs, self._jobs = self._jobs, []
             batch = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             if batch:
