@@ -12,13 +12,12 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from ovn_integrate import ovsdb
+from ovn_integrate import ovsdb, randomid
 from ovn_integrate.errors import DatabaseUnavailable, Error, NotFound
 from ovn_integrate.ipam import (
     dhcp_rows,
@@ -140,7 +139,7 @@ class Store:
         :param asker: the owner of what is made, see ``ownership``.
         :raises Error: what ``plan`` raised, or what :meth:`Pump.transact` raises.
         """
-        id = uuid.uuid4() if request is None else request.id
+        id = randomid.new() if request is None else request.id
 
         def change(transaction: Change) -> T:
             if request is not None and request.abandoned():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ovn_integrate import randomid
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -59,7 +60,7 @@ class Watched:
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         seen = Exchange(
-            f"req-{uuid.uuid4()}",
+            f"req-{randomid.text()}",
             time.time(),
             environ.get("REMOTE_ADDR", ""),
             environ["REQUEST_METHOD"],

@@ -18,6 +18,7 @@ LEVELS = {
     "jsontext": 1,
     "faultpoint": 1,
     "once": 1,
+    "randomid": 1,
     "paths": 2,
     "account": 2,
     "linelog": 2,
