@@ -248,8 +248,12 @@ def _interface(router_id: str) -> Interface:
 
 def _note_asked(wanted: Iterable[Mapping[str, Any]]) -> None:
     """On what things shall be, for when they are refused."""
-    on = (str(one[name]) for one in wanted for name in _ON if one.get(name))
-    audit.note(request.environ, ids=list(dict.fromkeys(on)))
+
+    def on() -> list[str]:
+        ids = (str(one[name]) for one in wanted for name in _ON if one.get(name))
+        return list(dict.fromkeys(ids))
+
+    audit.note(request.environ, on=on)
 
 
 def _note_ids(made: Iterable[Mapping[str, Any]]) -> None:
@@ -323,6 +327,8 @@ def _extension(alias: str) -> Response:
 def _check_request() -> Response | None:
     if request.method == "HEAD":
         raise MethodNotAllowed
+    if "HTTP_ACCEPT" not in request.environ:
+        return None
     if request.accept_mimetypes and not request.accept_mimetypes.best_match(_JSON):
         return _document("HTTPNotAcceptable", _MALFORMED, 406)
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ovn_integrate.audit import Audit, Event, noted
@@ -64,7 +64,7 @@ class Audited:
                 address=seen.client,
                 verb=seen.method,
                 route=seen.route,
-                ids=notes.get("ids") or seen.ids,
+                ids=_ids(notes) or seen.ids,
                 why=why,
                 status=seen.status,
                 request=seen.id,
@@ -84,3 +84,10 @@ class Audited:
                 return -1
             unwritten, self._unwritten = self._unwritten, 0
             return unwritten
+
+
+def _ids(notes: Mapping[str, Any]) -> Sequence[str]:
+    """Of what was made, or else of what it was to be on."""
+    made: Sequence[str] = notes.get("ids", ())
+    on: Callable[[], Sequence[str]] | None = notes.get("on")
+    return on() if not made and on is not None else made

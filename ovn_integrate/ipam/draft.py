@@ -78,6 +78,7 @@ class Draft:
         self._attempt = attempt
         self._request = request
         self._new: Counter[type] = Counter()
+        self._ids: dict[tuple[type, int], str] = {}
         self._undo: list[Callable[[], Any]] = []
         self.plans: list[tuple[Thing | None, Thing | None]] = []
         """(what is, what shall be), in order; None for what is not."""
@@ -263,7 +264,10 @@ class Draft:
             self._undo.pop()()
 
     def _id(self, kind: type, number: int) -> str:
-        return once.made(self._request, kind.__name__, number)
+        known = self._ids.get((kind, number))
+        if known is None:
+            known = self._ids[kind, number] = once.made(self._request, kind.__name__, number)
+        return known
 
     def _claim(self, new: Port | FloatingIp, old: Port | FloatingIp | None) -> None:
         for address in new.addresses:

@@ -37,6 +37,7 @@ class Metrics:
     """The counters of one server process."""
 
     def __init__(self) -> None:
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -70,8 +71,14 @@ class Metrics:
     def requested(self, seen: Exchange) -> None:
         """Count a request."""
         method = seen.method if seen.method in _METHODS else OTHER
-        self._requests.labels(method, seen.route, seen.status).inc()
-        self._seconds.labels(method, seen.route).observe(seen.seconds)
+        key = method, seen.route, seen.status
+        known = self._children.get(key)
+        if known is None:
+            # Of routes, and not of paths, so they are few.
+            known = self._requests.labels(*key), self._seconds.labels(method, seen.route)
+            self._children[key] = known
+        known[0].inc()
+        known[1].observe(seen.seconds)
 
     def committed(self, changes: int, seconds: float) -> None:
         """Count a transaction with the changes of so many requests."""

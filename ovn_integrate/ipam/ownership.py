@@ -88,7 +88,7 @@ def digest(host: str) -> str:
 
 def begun(new: T, asker: str) -> T:
     """A new thing with its owner."""
-    if not asker:
+    if not asker or (new.owner == asker and not new.tags):
         return new
     if not new.tags:
         return replace(new, owner=asker)

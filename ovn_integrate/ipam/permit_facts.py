@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from ovn_integrate.ipam import ownership
@@ -139,23 +141,15 @@ def is_way_out(network: Network | None) -> bool:
 
 def difference(old: Thing | None, new: Thing) -> list[str]:
     """The fields in which a thing becomes another, or a new one is not as by default."""
-    if old is None:
-        return [
-            key
-            for key, default in _fields(type(new)).items()
-            if default is MISSING or getattr(new, key) != default
-        ]
-    return [key for key in _fields(type(new)) if getattr(new, key) != getattr(old, key)]
+    names, values, defaults = _fields(type(new))  # type: ignore[arg-type]  # classes can be hashed
+    before = defaults if old is None else values(old)
+    pairs = zip(names, values(new), before, strict=True)
+    return [name for name, value, other in pairs if other is MISSING or value != other]
 
 
-def _fields(kind: type) -> dict[str, Any]:
-    found = _FIELDS.get(kind)
-    if found is None:
-        own = fields(kind)
-        found = {one.name: one.default for one in own if one.name not in _SERVERS}
-        _FIELDS[kind] = found
-    return found
-
-
-_FIELDS: dict[type, dict[str, Any]] = {}
-"""The fields of each kind that a request can reach, with what they are by default."""
+@cache
+def _fields(kind: type) -> tuple[tuple[str, ...], attrgetter[Any], tuple[Any, ...]]:
+    """The fields of a kind that a request can reach: their names, what takes their values from a
+    thing, and what these are by default."""
+    found = {one.name: one.default for one in fields(kind) if one.name not in _SERVERS}
+    return tuple(found), attrgetter(*found), tuple(found.values())

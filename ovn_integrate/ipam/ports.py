@@ -58,6 +58,7 @@ def create(draft: Draft, attributes: Mapping[str, Any]) -> Port:
         addresses=tuple(Chooser(draft, network.id, mac).choose(wishes)),
         created_at=time,
         updated_at=time,
+        owner=draft.asker,
         **fields,
     )
     security_groups.check_port(port, None)

@@ -40,6 +40,7 @@ class Column:
         self.table = kind.key.ref_table_name
         self._key = _checker(kind.key)
         self._value = _checker(kind.value) if self._is_map else None
+        self._is_text = self._is_map and _is_free(kind.key) and _is_free(kind.value)
         self._ids = [_is_id(one) for one in (kind.key, kind.value) if one is not None]
         self.default = self._default()
 
@@ -80,6 +81,8 @@ class Column:
         if self._value is not None:
             if not isinstance(value, Mapping):
                 raise ValueError("a map is expected")
+            if self._is_text and {*map(type, value), *map(type, value.values())} <= {str}:
+                return dict(value)
             found = {self._key(key): self._value(text) for key, text in value.items()}
         else:
             several = value if isinstance(value, (list, set, tuple)) else [value]
@@ -119,6 +122,13 @@ class Column:
 
 def _is_id(base: ovs.db.types.BaseType) -> bool:
     return bool(base.type == ovs.db.types.UuidType)
+
+
+def _is_free(base: ovs.db.types.BaseType) -> bool:
+    """Whether any text fits."""
+    bounds = base.min_length, base.max_length
+    free = base.enum is None and bounds in ((None, None), (0, sys.maxsize))
+    return bool(base.type == ovs.db.types.StringType) and free
 
 
 def _bare(atom: Any) -> Any:
