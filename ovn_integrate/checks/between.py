@@ -13,7 +13,7 @@ from ovn_integrate import netlink
 from ovn_integrate.checks import measure
 from ovn_integrate.checks.examine import chosen, examine
 from ovn_integrate.checks.facts import Facts
-from ovn_integrate.checks.underlay import PORTS
+from ovn_integrate.checks.transport import PORTS
 from ovn_integrate.driver import throughput, trial
 from ovn_integrate.driver.links import Links
 from ovn_integrate.driver.neutron import Client, Resource

@@ -12,7 +12,7 @@ from ovn_integrate.checks import (
     services,
     southbound,
     switch,
-    underlay,
+    transport,
     vms,
 )
 from ovn_integrate.checks.facts import Facts
@@ -24,7 +24,7 @@ CHECKS: tuple[Check, ...] = (
     *chassis.CHECKS,
     *southbound.CHECKS,
     *vms.CHECKS,
-    *underlay.CHECKS,
+    *transport.CHECKS,
     *services.CHECKS,
     *rules.CHECKS,
     *certificates.CHECKS,

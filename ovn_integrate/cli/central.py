@@ -6,7 +6,7 @@ import time
 
 import click
 
-from ovn_integrate import bringup, paths, servers
+from ovn_integrate import host_up, paths, servers
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
@@ -171,9 +171,9 @@ def token(
 
 def _start_secure(app: App, listen: str | None) -> bool:
     hosts = parse_addresses(listen) if listen is not None else _reached()
-    wish = bringup.Wish(hosts, [], [], all_in_one=True, tls=True, timeout=app.timeout)
+    wish = host_up.Wish(hosts, [], [], all_in_one=True, tls=True, timeout=app.timeout)
     changed = False
-    for name, needed in bringup.up_central(wish):
+    for name, needed in host_up.up_central(wish):
         output.line(f"{name:20} {'done' if needed else 'already so'}", err=True)
         changed = changed or needed
     return changed

@@ -52,11 +52,11 @@ def remove(app: App, name: str, force: bool, address: str | None, dry_run: bool,
     out of routers that went by it, and its chassis with the tunnels to it. A chassis that answers
     is refused. It can be called again when it was cut short, by the chassis' own name.
     """
-    from ovn_integrate import departure
+    from ovn_integrate import remove_chassis
 
-    steps: list[departure.Step] = []
+    steps: list[remove_chassis.Step] = []
     client = app.neutron_of_central(address)
-    changed = departure.remove(
+    changed = remove_chassis.remove(
         client, name, app.timeout, force=force, dry_run=dry_run, said=steps.append
     )
     if output.data(

@@ -7,7 +7,7 @@ from typing import TextIO
 
 import click
 
-from ovn_integrate import bringup, paths
+from ovn_integrate import host_up, paths
 from ovn_integrate.cli import modes
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.cli.up import run
@@ -57,7 +57,7 @@ def join(
     vm = modes.keys_of_vm(app, bridge, vif_id) if modes.chosen(False, underlay_mode, bridge) else {}
     if vm and tep:
         raise click.UsageError("--tep is for a chassis, which a VM is not")
-    wish = bringup.Wish(
+    wish = host_up.Wish(
         ipam=[settings.endpoint(one)[0] for one in known.addresses],
         tep=settings.parse_addresses(tep) if tep is not None else [addresses.default()],
         vm=vm,

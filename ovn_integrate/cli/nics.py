@@ -11,7 +11,7 @@ from ovn_integrate import paths
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.errors import Conflict, Invalid
-from ovn_integrate.host.nics import admit, bridges, foresee, go, guard, persist, state
+from ovn_integrate.host.nics import bridges, foresee, guard, move, persist, state, validate
 from ovn_integrate.host.nics.files import Files
 from ovn_integrate.netlink.link import Link
 from ovn_integrate.ovsdb import Session
@@ -66,7 +66,7 @@ def to_bridge(
         return
     if (confirm and nics) or not (confirm or nics):
         raise Invalid("nics-to-bridge", "takes NICs, or --confirm alone")
-    wish = go.Wish(app.db or paths.host_remote(), None if no_guard else within, app.timeout)
+    wish = move.Wish(app.db or paths.host_remote(), None if no_guard else within, app.timeout)
     bridges.require_running()
     if dry_run:
         with app.host(bridges.TABLES) as session:
@@ -75,7 +75,7 @@ def to_bridge(
     with state.locked(app.timeout) as mine:
         _refuse_busy(mine)
         if not confirm:
-            for line in go.settle(wish):
+            for line in move.settle(wish):
                 output.warn(line)
         with app.host(bridges.TABLES) as session:
             if confirm:
@@ -94,20 +94,20 @@ def to_nics(app: App, names: Sequence[str], no_guard: bool, dry_run: bool, form:
     Files that nics-to-bridge wrote become what they were before. Killed half way, it is finished
     all the same.
     """
-    wish = go.Wish(app.db or paths.host_remote(), None if no_guard else 0.0, app.timeout)
+    wish = move.Wish(app.db or paths.host_remote(), None if no_guard else 0.0, app.timeout)
     bridges.require_running()
     if dry_run:
         with app.host(bridges.TABLES) as session:
-            chosen = go.to_put_out(session, names)
+            chosen = move.to_put_out(session, names)
             _show(foresee.coming_out(session, chosen), form)
         return
     with state.locked(app.timeout) as mine:
         _refuse_busy(mine)
-        said, undone = go.abandon(wish)
+        said, undone = move.abandon(wish)
         with app.host(bridges.TABLES) as session:
             left = [name for name in names if name not in undone]
-            chosen = go.to_put_out(session, left) if left or not names else []
-            said += go.put_out(session, chosen, wish) if chosen else []
+            chosen = move.to_put_out(session, left) if left or not names else []
+            said += move.put_out(session, chosen, wish) if chosen else []
     for line in said:
         output.warn(line)
     gone = [*undone, *chosen]
@@ -117,17 +117,19 @@ def to_nics(app: App, names: Sequence[str], no_guard: bool, dry_run: bool, form:
 
 
 def _put_in(
-    session: Session, nics: Sequence[str], wish: go.Wish, kind: str | None, form: str
+    session: Session, nics: Sequence[str], wish: move.Wish, kind: str | None, form: str
 ) -> None:
-    links = admit.admit(session, nics)
+    links = validate.admit(session, nics)
     wanted = _files(session, kind, links)
     steps = []
-    for nic, what in go.put_in(session, links, wish, wanted) if links else ():
+    for nic, what in move.put_in(session, links, wish, wanted) if links else ():
         steps.append({"nic": nic, "step": what})
         output.line(f"{nic:12} {what}", err=True)
     names = ", ".join(one.name for one in links)
     rest = (
-        "" if wish.within is None else f"; {go.CONFIRM} within {wish.within:g} s, or all is undone"
+        ""
+        if wish.within is None
+        else f"; {move.CONFIRM} within {wish.within:g} s, or all is undone"
     )
     output.outcome(
         bool(links),
@@ -142,13 +144,13 @@ def _put_in(
 
 
 def _confirm(session: Session, timeout: float, form: str) -> None:
-    kept = go.confirm(session, timeout)
+    kept = move.confirm(session, timeout)
     done = f"{', '.join(kept)}: confirmed"
     output.outcome(bool(kept), done, "already confirmed", form, nics=kept)
 
 
 def _foresee_in(session: Session, nics: Sequence[str], kind: str | None, form: str) -> None:
-    links = admit.admit(session, nics)
+    links = validate.admit(session, nics)
     _show(foresee.going_in(session, links, _files(session, kind, links)), form)
 
 

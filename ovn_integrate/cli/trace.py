@@ -12,8 +12,8 @@ from ovn_integrate.cli.app import App, verb
 from ovn_integrate.errors import Invalid, Unhealthy
 
 if TYPE_CHECKING:
+    from ovn_integrate.checks.trace_endpoints import Ends
     from ovn_integrate.checks.tracing import Packet, Way
-    from ovn_integrate.checks.wayends import Ends
 
 
 @verb()
@@ -30,14 +30,14 @@ def trace(app: App, source: str, target: str, protocol: str | None, raw: bool, f
     A container of another host is known by its name in OVN, or as PORT.NETWORK, or by its port's
     id. No packet is sent.
     """
-    from ovn_integrate.checks import tracing, wayends
+    from ovn_integrate.checks import trace_endpoints, tracing
     from ovn_integrate.checks.facts import Facts
 
     name, packet = _parse(target, protocol)
     client = app.neutron()
     facts = Facts(app.db or paths.host_remote(), app.timeout)
     try:
-        ends = wayends.find(client, source, name)
+        ends = trace_endpoints.find(client, source, name)
         way = tracing.trace(facts, client, ends, packet)
     finally:
         facts.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from ovn_integrate import bringup, paths
+from ovn_integrate import host_up, paths
 from ovn_integrate.cli import completion, output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.enrol import host as membership
@@ -46,7 +46,7 @@ def up(
     """Make this host an OVN chassis: all steps in one, each skipped when already so."""
     types = encap.parse(encap_type)
     teps, central = _addresses(ipam, tep, all_in_one)
-    wish = bringup.Wish(
+    wish = host_up.Wish(
         ipam=central,
         tep=teps,
         encap_types=types,
@@ -61,13 +61,13 @@ def up(
     run(wish, form, dry_run=dry_run)
 
 
-def run(wish: bringup.Wish, form: str, *, dry_run: bool) -> None:
+def run(wish: host_up.Wish, form: str, *, dry_run: bool) -> None:
     """Do it, and print step by step what was done; with ``dry_run`` print what would be."""
     if dry_run:
-        _foreseen(bringup.foresee_up(wish), form)
+        _foreseen(host_up.foresee_up(wish), form)
         return
     steps = []
-    for name, changed in bringup.up(wish):
+    for name, changed in host_up.up(wish):
         steps.append({"step": name, "changed": changed})
         output.line(f"{name:20} {'done' if changed else 'already so'}", err=True)
     for text in encap.warnings(wish.encap_types):
@@ -81,10 +81,10 @@ def run(wish: bringup.Wish, form: str, *, dry_run: bool) -> None:
 def down(app: App, dry_run: bool, form: str) -> None:
     """Undo what up did on this host, and nothing else."""
     if dry_run:
-        _foreseen(bringup.foresee_down(app.db or paths.host_remote(), app.timeout), form)
+        _foreseen(host_up.foresee_down(app.db or paths.host_remote(), app.timeout), form)
         return
     undone = []
-    for name in bringup.down(app.db or paths.host_remote(), app.timeout):
+    for name in host_up.down(app.db or paths.host_remote(), app.timeout):
         undone.append(name)
         output.line(f"{name:20} undone", err=True)
     output.outcome(
@@ -96,7 +96,7 @@ def down(app: App, dry_run: bool, form: str) -> None:
     )
 
 
-def _foreseen(steps: Iterable[bringup.Foreseen], form: str) -> None:
+def _foreseen(steps: Iterable[host_up.Foreseen], form: str) -> None:
     found = list(steps)
     answer = {
         "changed": False,

@@ -17,11 +17,11 @@ from typing import Any
 from ovn_integrate import faultpoint, netlink
 from ovn_integrate.driver.veth import Pair, inner, outer
 from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotConfigured
+from ovn_integrate.group_commit import Pump
 from ovn_integrate.host import mtu, settings
 from ovn_integrate.host.packet_filter.published import ENDPOINT
 from ovn_integrate.host.settings import Settings
 from ovn_integrate.ovsdb import HOST, Change, Row, Session, Tables
-from ovn_integrate.pump import Pump
 
 # Who made a Port and its Interface, for what collects the ones without an owner: ENDPOINT, and
 NETWORK = "ovn-integrate:network"

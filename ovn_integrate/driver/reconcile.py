@@ -13,7 +13,7 @@ from ovn_integrate.driver.gc import PAUSE, Collector
 from ovn_integrate.errors import Error
 from ovn_integrate.host import gateway
 from ovn_integrate.netlink.rules import RuleChanges
-from ovn_integrate.repeated import Repeated
+from ovn_integrate.periodic import Repeated
 
 log = logging.getLogger(__name__)
 

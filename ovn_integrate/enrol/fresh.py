@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from ovn_integrate.errors import Conflict
-from ovn_integrate.repeated import Repeated
+from ovn_integrate.periodic import Repeated
 
 FIRST, EVERY = 60.0, 6 * 3600.0
 """Seconds: a host that was off for weeks renews soon after its start; a central host that is away

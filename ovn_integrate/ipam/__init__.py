@@ -9,5 +9,5 @@ stands in NB), ``index`` and ``draft`` (what is known, and what one change adds 
 ``model``, ``rows`` and ``store`` are, for routers, ``security_*`` for security groups, and
 ``subnetpool*`` and ``portforwarding*`` for subnet pools and port forwardings.
 ``ownership`` has whose things are, ``leaving`` and ``heritage`` who else they become, and
-``permit*`` who may do what. ``faults`` has the errors in Neutron's words.
+``permit*`` who may do what. ``neutron_errors`` has the errors in Neutron's words.
 """

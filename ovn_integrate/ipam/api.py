@@ -24,8 +24,8 @@ from ovn_integrate.errors import DatabaseUnavailable, Error, one_line
 from ovn_integrate.ipam import bodies, convert, documents, openapi, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
 from ovn_integrate.ipam.draft import Request
-from ovn_integrate.ipam.faults import HTTPNotFound, InvalidInput
 from ovn_integrate.ipam.identity import IDENTITY
+from ovn_integrate.ipam.neutron_errors import HTTPNotFound, InvalidInput
 from ovn_integrate.ipam.routers import Interface
 from ovn_integrate.ipam.service import Service
 

@@ -17,7 +17,7 @@ from ovn_integrate.ipam import (
     subnetpool_convert,
 )
 from ovn_integrate.ipam.convert import Convert
-from ovn_integrate.ipam.faults import HTTPBadRequest
+from ovn_integrate.ipam.neutron_errors import HTTPBadRequest
 from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
 from ovn_integrate.ipam.subnetpool_model import SubnetPool

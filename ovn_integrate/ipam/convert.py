@@ -14,7 +14,8 @@ from typing import Any
 
 from ovn_integrate import jsontext
 from ovn_integrate.ipam.allocate import Address
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.model import Route
+from ovn_integrate.ipam.neutron_errors import (
     AllowedAddressPairsMissingIP,
     BadRequest,
     DuplicateAddressPairInRequest,
@@ -22,7 +23,6 @@ from ovn_integrate.ipam.faults import (
     InvalidInput,
     invalid,
 )
-from ovn_integrate.ipam.model import Route
 from ovn_integrate.ipam.ports import Wish
 from ovn_integrate.ipam.routers import Gateway, Interface
 

@@ -17,7 +17,10 @@ from typing import Any, TypeVar
 from ovn_integrate import once
 from ovn_integrate.ipam import ownership
 from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.index import Index, keys
+from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router, is_routers
+from ovn_integrate.ipam.model import Network, Port, Subnet, Thing, parent
+from ovn_integrate.ipam.neutron_errors import (
     FloatingIPNotFound,
     NetworkNotFound,
     PolicyNotAuthorized,
@@ -25,9 +28,6 @@ from ovn_integrate.ipam.faults import (
     RouterNotFound,
     SubnetNotFound,
 )
-from ovn_integrate.ipam.index import Index, keys
-from ovn_integrate.ipam.l3 import INTERFACE, FloatingIp, Router, is_routers
-from ovn_integrate.ipam.model import Network, Port, Subnet, Thing, parent
 
 T = TypeVar("T", bound=Thing)
 

@@ -9,15 +9,15 @@ from typing import Any
 from ovn_integrate.ipam import portforwarding_ends
 from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.l3 import FloatingIp
+from ovn_integrate.ipam.model import Port
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     BadRequest,
     ExternalGatewayForFloatingIPNotFound,
     FloatingIPPortAlreadyAssociated,
     IpAddressGenerationFailure,
 )
-from ovn_integrate.ipam.l3 import FloatingIp
-from ovn_integrate.ipam.model import Port
-from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.ports import Chooser, Wish
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from ovn_integrate import audit
 from ovn_integrate.errors import DatabaseUnavailable, Error
-from ovn_integrate.ipam.faults import Unauthorized
+from ovn_integrate.ipam.neutron_errors import Unauthorized
 from ovn_integrate.ipam.permit import Identity
 from ovn_integrate.ipam.tokens import Tokens
 from ovn_integrate.ipam.watched import Wsgi

@@ -9,14 +9,14 @@ from itertools import islice
 from typing import Any
 
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.l3 import FloatingIp
+from ovn_integrate.ipam.model import DEFAULT_MTU, Network
+from ovn_integrate.ipam.neutron_errors import (
     AvailabilityZoneNotFound,
     FlatNetworkInUse,
     InvalidInput,
     NetworkInUse,
 )
-from ovn_integrate.ipam.l3 import FloatingIp
-from ovn_integrate.ipam.model import DEFAULT_MTU, Network
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """How Neutron writes a time, which is in UTC."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ovn_integrate.ipam.allocate import Span
-from ovn_integrate.ipam.faults import InvalidInput, invalid
+from ovn_integrate.ipam.neutron_errors import InvalidInput, invalid
 
 _LAST = 65535
 PROTOCOLS = ("tcp", "udp")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import FipInUseByPortForwarding, PortHasPortForwarding
+from ovn_integrate.ipam.neutron_errors import FipInUseByPortForwarding, PortHasPortForwarding
 from ovn_integrate.ipam.portforwarding_model import PortForwarding
 
 

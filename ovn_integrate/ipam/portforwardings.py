@@ -9,16 +9,16 @@ from typing import Any
 from ovn_integrate.ipam import floatingips, portforwarding_ends
 from ovn_integrate.ipam.allocate import Address, Span
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.l3 import FloatingIp
+from ovn_integrate.ipam.model import Port, subnet_of
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     BadRequest,
     ExternalGatewayForFloatingIPNotFound,
     FloatingIPPortAlreadyAssociated,
     PortForwardingNotFound,
     PortHasBindingFloatingIP,
 )
-from ovn_integrate.ipam.l3 import FloatingIp
-from ovn_integrate.ipam.model import Port, subnet_of
-from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.portforwarding_model import PortForwarding, text
 
 

@@ -14,7 +14,10 @@ from ovn_integrate import jsontext
 from ovn_integrate.ipam import allocate, portforwarding_ends, security_groups
 from ovn_integrate.ipam.allocate import Address, address_of
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.l3 import FloatingIp, is_routers
+from ovn_integrate.ipam.model import Pair, Port, Subnet
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     AddressPairAndPortSecurityRequired,
     AllocationOnAutoAddressSubnet,
     BadRequest,
@@ -26,9 +29,6 @@ from ovn_integrate.ipam.faults import (
     MacAddressInUse,
     ServicePortInUse,
 )
-from ovn_integrate.ipam.l3 import FloatingIp, is_routers
-from ovn_integrate.ipam.model import Pair, Port, Subnet
-from ovn_integrate.ipam.networks import now
 
 _TAGS = range(4096)
 _NESTED: Mapping[str, type] = {"parent_name": str, "tag": int}

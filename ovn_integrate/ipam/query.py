@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 from ovn_integrate.ipam import convert, model
 from ovn_integrate.ipam.bodies import Resource
-from ovn_integrate.ipam.faults import BadRequest, HTTPBadRequest, InvalidInput
 from ovn_integrate.ipam.model import Port, Thing
+from ovn_integrate.ipam.neutron_errors import BadRequest, HTTPBadRequest, InvalidInput
 
 K = TypeVar("K", bound=Thing)
 

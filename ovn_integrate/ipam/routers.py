@@ -8,15 +8,6 @@ from typing import Any
 
 from ovn_integrate.ipam import portforwarding_ends, ports
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
-    BadRequest,
-    PortInUse,
-    RouterExternalGatewayInUseByFloatingIp,
-    RouterInterfaceInUseByFloatingIP,
-    RouterInterfaceNotFound,
-    RouterInterfaceNotFoundForSubnet,
-    RouterInUse,
-)
 from ovn_integrate.ipam.l3 import (
     GATEWAY,
     INTERFACE,
@@ -28,6 +19,15 @@ from ovn_integrate.ipam.l3 import (
 )
 from ovn_integrate.ipam.model import Port, Subnet
 from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
+    BadRequest,
+    PortInUse,
+    RouterExternalGatewayInUseByFloatingIp,
+    RouterInterfaceInUseByFloatingIP,
+    RouterInterfaceNotFound,
+    RouterInterfaceNotFoundForSubnet,
+    RouterInUse,
+)
 from ovn_integrate.ipam.ports import Wish
 
 

@@ -10,7 +10,7 @@ import ipaddress
 from typing import Any
 
 from ovn_integrate.ipam.convert import unscoped
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.neutron_errors import (
     InvalidCIDR,
     SecurityGroupInvalidPortValue,
     SecurityGroupRuleInvalidEtherType,

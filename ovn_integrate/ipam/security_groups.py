@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.model import Port
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     PortSecurityAndIPRequiredForSecurityGroups,
     PortSecurityPortHasSecurityGroup,
     SecurityGroupInUse,
     SecurityGroupNotFound,
 )
-from ovn_integrate.ipam.model import Port
-from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.security_model import EGRESS, IPV4, IPV6, SecurityGroup, SecurityRule
 
 

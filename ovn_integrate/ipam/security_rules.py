@@ -9,7 +9,8 @@ from typing import Any
 
 from ovn_integrate.ipam import security_groups
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     InvalidInput,
     SecurityGroupEthertypeConflictWithProtocol,
     SecurityGroupInvalidIcmpValue,
@@ -23,7 +24,6 @@ from ovn_integrate.ipam.faults import (
     SecurityGroupRuleNotFound,
     SecurityGroupRuleParameterConflict,
 )
-from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.security_model import IPV4, SecurityRule
 from ovn_integrate.ipam.security_rows import NUMBERS
 

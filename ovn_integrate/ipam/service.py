@@ -27,7 +27,11 @@ from ovn_integrate.ipam import (
 )
 from ovn_integrate.ipam.bodies import RESOURCES, Resource
 from ovn_integrate.ipam.draft import Draft, Request
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.index import Index
+from ovn_integrate.ipam.l3 import FloatingIp, Router
+from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     FloatingIPNotFound,
     NetworkNotFound,
     PolicyNotAuthorized,
@@ -42,10 +46,6 @@ from ovn_integrate.ipam.faults import (
     TagNotFound,
     Worded,
 )
-from ovn_integrate.ipam.index import Index
-from ovn_integrate.ipam.l3 import FloatingIp, Router
-from ovn_integrate.ipam.model import Network, Port, Subnet, Thing
-from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.portforwarding_model import PortForwarding
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.security_model import SecurityGroup, SecurityRule
@@ -82,7 +82,7 @@ _MISSING: dict[type, type[Worded]] = {
 class Service:
     """The verbs of the API on a store.
 
-    Every method raises the errors of ``faults``, and DatabaseUnavailable when NB is away.
+    Every method raises the errors of ``neutron_errors``, and DatabaseUnavailable when NB is away.
 
     :param who: for whom; None where everybody may do everything.
     :param settled: whether it is known whose all is that is there, see ``heritage``.

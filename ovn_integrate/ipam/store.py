@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from ovn_integrate import ovsdb, randomid
 from ovn_integrate.errors import DatabaseUnavailable, Error, NotFound
+from ovn_integrate.group_commit import Pump
 from ovn_integrate.ipam import (
     dhcp_rows,
     l3_rows,
@@ -27,15 +28,14 @@ from ovn_integrate.ipam import (
     security_rows,
 )
 from ovn_integrate.ipam.draft import Attempt, Draft, Request
-from ovn_integrate.ipam.faults import ServiceUnavailable
 from ovn_integrate.ipam.index import Index
 from ovn_integrate.ipam.model import Thing
+from ovn_integrate.ipam.neutron_errors import ServiceUnavailable
 from ovn_integrate.ipam.ownership import CHASSIS, owner
 from ovn_integrate.ipam.permit_facts import below
 from ovn_integrate.ipam.writer import Writer
 from ovn_integrate.ovsdb import Change, Rejected, Row, Session
 from ovn_integrate.pki import ledger
-from ovn_integrate.pump import Pump
 
 log = logging.getLogger(__name__)
 

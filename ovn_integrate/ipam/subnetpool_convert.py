@@ -11,7 +11,7 @@ from typing import Any
 
 from ovn_integrate.ipam import convert
 from ovn_integrate.ipam.allocate import Cidr
-from ovn_integrate.ipam.faults import AddressScopeNotFound, InvalidInput, invalid
+from ovn_integrate.ipam.neutron_errors import AddressScopeNotFound, InvalidInput, invalid
 
 
 def name(attribute: str, value: Any) -> str:

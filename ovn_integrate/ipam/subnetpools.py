@@ -13,7 +13,9 @@ from typing import Any
 
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.model import Subnet
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     BadRequest,
     EmptySubnetPoolPrefixList,
     IllegalSubnetPoolPrefixBounds,
@@ -27,8 +29,6 @@ from ovn_integrate.ipam.faults import (
     SubnetPoolNotFound,
     SubnetPoolQuotaExceeded,
 )
-from ovn_integrate.ipam.model import Subnet
-from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
 
 _SHORTEST = {4: 8, 6: 64}

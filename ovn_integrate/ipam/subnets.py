@@ -10,7 +10,9 @@ from typing import Any
 from ovn_integrate.ipam import allocate, subnetpools
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
 from ovn_integrate.ipam.draft import Draft
-from ovn_integrate.ipam.faults import (
+from ovn_integrate.ipam.model import SELF_MADE, Route, Subnet
+from ovn_integrate.ipam.networks import now
+from ovn_integrate.ipam.neutron_errors import (
     BadRequest,
     GatewayConflictWithAllocationPools,
     InvalidAllocationPool,
@@ -20,8 +22,6 @@ from ovn_integrate.ipam.faults import (
     OverlappingAllocationPools,
     SubnetInUse,
 )
-from ovn_integrate.ipam.model import SELF_MADE, Route, Subnet
-from ovn_integrate.ipam.networks import now
 from ovn_integrate.ipam.standard import DEFAULT_PROJECT
 from ovn_integrate.ipam.subnetpool_model import SubnetPool
 

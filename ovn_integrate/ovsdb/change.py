@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ovn_integrate.errors import Invalid
 from ovn_integrate.ovsdb import replica
 from ovn_integrate.ovsdb.column import Column
-from ovn_integrate.ovsdb.written import Operation, Written, operations
+from ovn_integrate.ovsdb.row_changes import Operation, Written, operations
 
 if TYPE_CHECKING:
     from ovn_integrate.ovsdb.session import Session

@@ -17,7 +17,7 @@ import ovs.db.idl
 from ovn_integrate.ovsdb.column import Column
 
 if TYPE_CHECKING:
-    from ovn_integrate.ovsdb.written import Written
+    from ovn_integrate.ovsdb.row_changes import Written
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 

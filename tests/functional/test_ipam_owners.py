@@ -11,9 +11,9 @@ from ovn_integrate.driver import tags
 from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.ipam import repair
 from ovn_integrate.ipam.bodies import NETWORK, PORT, SECURITY_GROUP, SECURITY_RULE, SUBNET
-from ovn_integrate.ipam.faults import PolicyNotAuthorized
 from ovn_integrate.ipam.findings import OWNERLESS
 from ovn_integrate.ipam.heritage import Heritage
+from ovn_integrate.ipam.neutron_errors import PolicyNotAuthorized
 from ovn_integrate.ipam.permit import CHASSIS, OPERATOR, Identity
 from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.store import SETTLED, Store

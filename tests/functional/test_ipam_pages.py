@@ -8,7 +8,7 @@ import pytest
 
 from ovn_integrate.ipam import query
 from ovn_integrate.ipam.bodies import NETWORK, PORT
-from ovn_integrate.ipam.faults import PortNotFound
+from ovn_integrate.ipam.neutron_errors import PortNotFound
 from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.store import Store
 from tests.functional.daemons import OvsdbServer

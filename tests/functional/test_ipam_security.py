@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from ovn_integrate.ipam import security_rows
 from ovn_integrate.ipam.api import create_app
 from ovn_integrate.ipam.bodies import NETWORK, PORT, SECURITY_GROUP
-from ovn_integrate.ipam.faults import SecurityGroupInUse, SecurityGroupNotFound
+from ovn_integrate.ipam.neutron_errors import SecurityGroupInUse, SecurityGroupNotFound
 from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.store import Store
 from tests.functional.daemons import OvsdbServer

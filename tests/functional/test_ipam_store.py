@@ -18,7 +18,11 @@ from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.ipam import rows
 from ovn_integrate.ipam.api import create_app
 from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
-from ovn_integrate.ipam.faults import IpAddressGenerationFailure, NetworkInUse, NetworkNotFound
+from ovn_integrate.ipam.neutron_errors import (
+    IpAddressGenerationFailure,
+    NetworkInUse,
+    NetworkNotFound,
+)
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.service import Service
 from ovn_integrate.ipam.store import Store

@@ -9,8 +9,8 @@ import pytest
 from ovn_integrate.errors import Invalid
 from ovn_integrate.ipam import query
 from ovn_integrate.ipam.bodies import NETWORK, PORT
-from ovn_integrate.ipam.faults import NetworkNotFound
 from ovn_integrate.ipam.model import Network
+from ovn_integrate.ipam.neutron_errors import NetworkNotFound
 
 NETWORKS = [
     Network(id="3", name="c", mtu=1400, tags=("x", "y")),

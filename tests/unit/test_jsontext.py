@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ovn_integrate import jsontext
 from ovn_integrate.ipam import bodies
-from ovn_integrate.ipam.faults import HTTPBadRequest
+from ovn_integrate.ipam.neutron_errors import HTTPBadRequest
 
 REFUSED = (
     *(f'{{"a": {word}}}' for word in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999")),

@@ -10,9 +10,9 @@ import pytest
 from ovn_integrate.errors import Invalid
 from ovn_integrate.host.nics import bridges, dhcp
 from ovn_integrate.netlink import message as nl
+from ovn_integrate.netlink.link_config import plain
+from ovn_integrate.netlink.link_state import Traits, move
 from ovn_integrate.netlink.message import Message
-from ovn_integrate.netlink.plain import plain
-from ovn_integrate.netlink.traits import Traits, move
 
 NIC, BRIDGE = ("eth0", 2), ("breth0", 9)
 LOCAL, LABEL, OIF, GATEWAY, MULTIPATH, IIF = 2, 3, 4, 5, 9, 3

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ovn_integrate.host.nics import admit, bridges, dhcp, files
+from ovn_integrate.host.nics import bridges, dhcp, files, validate
 from ovn_integrate.netlink.link import Link
-from ovn_integrate.netlink.traits import take
+from ovn_integrate.netlink.link_state import take
 from ovn_integrate.ovsdb import Session
 
 
@@ -37,7 +37,7 @@ def warnings(links: Sequence[Link], *, persisted: bool) -> list[str]:
     """What an operator should know before it is done."""
     found = []
     for one in links:
-        manager = admit.manager(one)
+        manager = validate.manager(one)
         if manager:
             found.append(
                 f"{one.name}: {manager} configures it, and may do so again until the next boot"
@@ -45,7 +45,7 @@ def warnings(links: Sequence[Link], *, persisted: bool) -> list[str]:
     if links and not persisted:
         found.append(
             "until the next boot only: then the addresses are to be the bridge's by "
-            f"--persist {admit.persistence() or 'KIND'}, "
+            f"--persist {validate.persistence() or 'KIND'}, "
             "or Open vSwitch started with --delete-transient-ports"
         )
     return found

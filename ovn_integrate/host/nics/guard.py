@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ovn_integrate import netlink, paths, servers
 from ovn_integrate.errors import Error
 from ovn_integrate.host.nics import state
-from ovn_integrate.host.nics.back import put_back
+from ovn_integrate.host.nics.restore import put_back
 
 NAME = "nics-guard"
 

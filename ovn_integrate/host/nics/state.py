@@ -30,7 +30,7 @@ _WORK = 60.0  # seconds, in which whoever moves is done
 class Nic:
     """One NIC, its bridge, and all that the NIC had.
 
-    :ivar traits: of :class:`netlink.traits.Traits`, in the form that JSON keeps.
+    :ivar traits: of :class:`netlink.link_state.Traits`, in the form that JSON keeps.
     :ivar conf: the NIC's parameters; ``offload``: whether it left checksums to its hardware.
     :ivar clients: the DHCP clients, by their commands' words, of the link that the traits are of.
     """

@@ -13,7 +13,7 @@ import pytest
 
 from ovn_integrate.ipam.bodies import NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET, Resource
 from ovn_integrate.ipam.draft import Request
-from ovn_integrate.ipam.faults import ServiceUnavailable
+from ovn_integrate.ipam.neutron_errors import ServiceUnavailable
 from ovn_integrate.ipam.query import Query
 from ovn_integrate.ipam.routers import Interface
 from ovn_integrate.ipam.service import Service

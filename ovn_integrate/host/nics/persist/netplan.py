@@ -15,7 +15,7 @@ from ovn_integrate.errors import Invalid
 from ovn_integrate.host.nics.bridges import NIC_KEY
 from ovn_integrate.host.nics.files import Files
 from ovn_integrate.host.nics.persist.subject import HEADER, Subject
-from ovn_integrate.netlink.plain import Route
+from ovn_integrate.netlink.link_config import Route
 
 _FILE = "netplan/99-ovn-integrate-{}.yaml"
 _MOVED = (

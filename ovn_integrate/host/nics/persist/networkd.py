@@ -12,7 +12,7 @@ from pathlib import Path
 from ovn_integrate import paths
 from ovn_integrate.host.nics.files import Files
 from ovn_integrate.host.nics.persist.subject import HEADER, Subject
-from ovn_integrate.netlink.plain import Address, Route
+from ovn_integrate.netlink.link_config import Address, Route
 
 # The first file that matches, in the order of their names, is the one that counts.
 _FILE = "systemd/network/00-ovn-integrate-{}.network"

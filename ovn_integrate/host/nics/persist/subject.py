@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ovn_integrate.host.nics import bridges, dhcp
 from ovn_integrate.netlink.link import Link
-from ovn_integrate.netlink.plain import Plain, plain
-from ovn_integrate.netlink.traits import take
+from ovn_integrate.netlink.link_config import Plain, plain
+from ovn_integrate.netlink.link_state import take
 
 HEADER = (
     "# Written by `ovn-integrate nics-to-bridge`; `ovn-integrate bridge-to-nics` takes it back."

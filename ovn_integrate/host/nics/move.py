@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from ovn_integrate import netlink, paths
 from ovn_integrate.errors import CommandFailed, Conflict, Error, NotFound
 from ovn_integrate.faultpoint import reach
-from ovn_integrate.host.nics import back, bridges, conf, dhcp, files, guard, state
+from ovn_integrate.host.nics import bridges, conf, dhcp, files, guard, restore, state
 from ovn_integrate.host.nics.state import Nic, State
 from ovn_integrate.netlink import talk
 from ovn_integrate.netlink.link import Link, all_links
-from ovn_integrate.netlink.traits import Traits, move, take
+from ovn_integrate.netlink.link_state import Traits, move, take
 from ovn_integrate.ovsdb import Session
 
 CONFIRM = "ovn-integrate nics-to-bridge --confirm"
@@ -49,7 +49,7 @@ def settle(wish: Wish) -> list[str]:
             f"waits {kept.left:.0f} s more for the last move's confirmation",
             CONFIRM,
         )
-    wrong = back.put_back(kept, wish.timeout, "settle")
+    wrong = restore.put_back(kept, wish.timeout, "settle")
     state.forget()
     return [f"{names}: put back first, as the last move was neither finished nor confirmed", *wrong]
 
@@ -62,7 +62,7 @@ def abandon(wish: Wish) -> tuple[list[str], list[str]]:
     kept = state.load()
     if kept is None:
         return [], []
-    wrong = back.put_back(kept, wish.timeout, "settle")
+    wrong = restore.put_back(kept, wish.timeout, "settle")
     state.forget()
     return wrong, [one.bridge for one in kept.nics]
 
@@ -116,7 +116,7 @@ def confirm(session: Session, timeout: float) -> list[str]:
             )
         return []
     if kept.stage != state.MOVED:
-        back.put_back(kept, timeout, "settle")
+        restore.put_back(kept, timeout, "settle")
         state.forget()
         raise Conflict("nics-to-bridge", "was killed half way; all is put back now", "run it again")
     _keep(session, kept)
@@ -134,7 +134,7 @@ def put_out(session: Session, names: Sequence[str], wish: Wish) -> list[str]:
     reach("out-recorded")
     if wish.within is not None:
         guard.start(wish.db, wish.timeout)
-    wrong = back.put_back(kept, wish.timeout, "out")
+    wrong = restore.put_back(kept, wish.timeout, "out")
     state.forget()
     return wrong
 
@@ -174,7 +174,7 @@ def _put_in(session: Session, link: Link, nic: Nic) -> Iterator[str]:
     bridges.create(session, nic.bridge, nic.name, mac=link.mac, mtu=nic.mtu, offload=nic.offload)
     reach("nics-bridge")
     yield f"bridge {nic.bridge} made"
-    target = back.place(nic.bridge)
+    target = restore.place(nic.bridge)
     if not target[1]:
         raise CommandFailed(f"bridge {nic.bridge}", "has no link", f"see {paths.ovs_logdir()}")
     conf.write(nic.bridge, nic.conf, silent=True)
@@ -243,7 +243,7 @@ def _is_virtual(name: str) -> bool:
 def _give_up(kept: State, wish: Wish, reason: BaseException) -> None:
     """Put all back; what cannot be is left to the guard, and said."""
     try:
-        wrong = back.put_back(kept, wish.timeout, "giving-up")
+        wrong = restore.put_back(kept, wish.timeout, "giving-up")
     except Error as error:
         wrong = [str(error)]
     else:

@@ -8,8 +8,8 @@ import struct
 from dataclasses import dataclass
 
 from ovn_integrate.netlink import message as nl
+from ovn_integrate.netlink.link_state import Traits
 from ovn_integrate.netlink.message import Message
-from ovn_integrate.netlink.traits import Traits
 
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 4, 6
 _RTA_DST, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 5, 6, 7, 8

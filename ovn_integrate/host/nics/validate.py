@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ovn_integrate import paths
 from ovn_integrate.errors import Conflict, Invalid, NotFound
 from ovn_integrate.host.nics import bridges, dhcp
-from ovn_integrate.netlink import traits
+from ovn_integrate.netlink import link_state
 from ovn_integrate.netlink.link import Link, all_links
 from ovn_integrate.ovsdb import Session
 
@@ -94,7 +94,7 @@ def _refuse_owned(link: Link, links: Mapping[str, Link], session: Session) -> No
 
 
 def _refuse_next_hops(name: str) -> None:
-    routes = traits.next_hop_objects(traits.take(name))
+    routes = link_state.next_hop_objects(link_state.take(name))
     if routes:
         raise Conflict(
             f"NIC {name}",

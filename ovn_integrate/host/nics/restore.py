@@ -15,7 +15,7 @@ from ovn_integrate.faultpoint import reach
 from ovn_integrate.host.nics import bridges, conf, dhcp, files
 from ovn_integrate.host.nics.state import Nic, State
 from ovn_integrate.netlink import talk
-from ovn_integrate.netlink.traits import Place, Traits, move
+from ovn_integrate.netlink.link_state import Place, Traits, move
 from ovn_integrate.ovsdb import HOST, Session
 
 
