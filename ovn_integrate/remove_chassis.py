@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ovn_integrate.driver import departed
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.collector import dead_host
 from ovn_integrate.errors import Conflict
 from ovn_integrate.host import registry
 from ovn_integrate.host.registry import Chassis
@@ -58,11 +58,11 @@ def remove(
         present = any(one.name == id for one in known)
         if present and not force:
             _refuse_alive(southbound, id)
-        others = departed.exits({one.name: one.networks for one in known if one.name != id})
-        steps = list(departed.held(client, id, others))
+        others = dead_host.exits({one.name: one.networks for one in known if one.name != id})
+        steps = list(dead_host.held(client, id, others))
         for one in steps:
             if not dry_run:
-                departed.free(client, one, id)
+                dead_host.free(client, one, id)
             said(Step(one.kind, one.name, one.what))
         if present:
             if not dry_run:

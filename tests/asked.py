@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovn_integrate.driver import tags
+from ovn_integrate.contract import tags
 from ovn_integrate.ipam.api import create_app
 from ovn_integrate.ipam.identity import IDENTITY
 from ovn_integrate.ipam.permit import CHASSIS, OPERATOR, READER, Identity

@@ -14,10 +14,10 @@ from ovn_integrate.checks import measure
 from ovn_integrate.checks.examine import chosen, examine
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.transport import PORTS
-from ovn_integrate.driver import throughput, trial
-from ovn_integrate.driver.links import Links
-from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.owners import TESTED, TESTER
+from ovn_integrate.clients.neutron.client import Client, Resource
+from ovn_integrate.contract.device_owners import TESTED, TESTER
+from ovn_integrate.core.link.links import Links
+from ovn_integrate.core.probe import probe, throughput
 from ovn_integrate.errors import Invalid, NotFound
 from ovn_integrate.host import controller, mtu, settings
 from ovn_integrate.ovsdb import SB, Row, Session
@@ -116,22 +116,22 @@ class _Test:
         self._here = here
         self._there = there
         self._undo = undo
-        self._id = trial.new()
+        self._id = probe.new()
         self._mtu = links.mtu()
-        self._near: trial.End
+        self._near: probe.End
         self._far: Resource
 
     def make(self) -> Step:
         """Both ports, and wait until OVN has installed them."""
         # First, and gone last: while it is there nobody takes the rest for left behind.
-        self._near = self._end(trial.NEAR)
+        self._near = self._end(probe.NEAR)
         ends = [self._near]
         if self._there == self._here:
-            ends.append(self._end(trial.FAR))
+            ends.append(self._end(probe.FAR))
         network = self._network()
         ports = [self._port(network, "near", self._here, TESTER, self._near.mac)]
         foreign = self._there != self._here
-        mac = trial.random_mac() if foreign else ends[1].mac
+        mac = probe.random_mac() if foreign else ends[1].mac
         owner = TESTED if foreign else TESTER
         ports.append(self._port(network, "far", self._there, owner, mac))
         self._far = ports[1]
@@ -155,20 +155,20 @@ class _Test:
         yield self._tcp(str(target))
         yield self._names(str(target))
 
-    def _end(self, kind: str) -> trial.End:
-        mac = trial.random_mac()
-        end = trial.End(self._links, kind, self._id, mac=mac, mtu=self._mtu)
+    def _end(self, kind: str) -> probe.End:
+        mac = probe.random_mac()
+        end = probe.End(self._links, kind, self._id, mac=mac, mtu=self._mtu)
         self._undo.callback(end.close)
         return end
 
     def _network(self) -> str:
-        name = trial.network_name(self._id, self._here.name)
+        name = probe.network_name(self._id, self._here.name)
         network = self._client.create("networks", name=name)
-        self._undo.callback(trial.delete_network, self._client, network["id"])
+        self._undo.callback(probe.delete_network, self._client, network["id"])
         self._client.create(
             "subnets",
             network_id=network["id"],
-            cidr=trial.SUBNET,
+            cidr=probe.SUBNET,
             ip_version=4,
             gateway_ip=None,
             enable_dhcp=False,
@@ -177,7 +177,7 @@ class _Test:
 
     def _port(self, network: str, which: str, chassis: Chassis, owner: str, mac: str) -> Resource:
         name = f"{which}-{self._id}"
-        wish = trial.attributes(chassis.name, owner, self._id, name)
+        wish = probe.attributes(chassis.name, owner, self._id, name)
         port = self._client.create("ports", network_id=network, mac_address=mac, **wish)
         try:
             return self._client.update("ports", port["id"], dns_name=name)
@@ -297,16 +297,16 @@ class _Test:
 
 def _clean(links: Links, client: Client, host: str) -> None:
     networks = client.query("networks")
-    for network in trial.left_behind(networks, netlink.veths(), host):
-        trial.delete_network(client, network["id"])
-    for name in trial.ports_left(links):
-        trial.delete_port(links, name)
+    for network in probe.left_behind(networks, netlink.veths(), host):
+        probe.delete_network(client, network["id"])
+    for name in probe.ports_left(links):
+        probe.delete_port(links, name)
 
 
-def _place(port: Resource) -> trial.Place:
+def _place(port: Resource) -> probe.Place:
     ip = port["fixed_ips"][0]["ip_address"]
-    address = IPv4Interface(f"{ip}/{IPv4Network(trial.SUBNET).prefixlen}")
-    return trial.Place(port["id"], port["mac_address"], address)
+    address = IPv4Interface(f"{ip}/{IPv4Network(probe.SUBNET).prefixlen}")
+    return probe.Place(port["id"], port["mac_address"], address)
 
 
 def _up(row: Row) -> bool:

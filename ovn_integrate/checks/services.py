@@ -10,9 +10,10 @@ from typing import Any
 from ovn_integrate import paths, servers
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.model import Check, Verdict, answering, failed, fine, warning
-from ovn_integrate.driver import dockerd, tags
-from ovn_integrate.driver.host_network import DRIVER
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.docker import dockerd
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.contract import tags
+from ovn_integrate.core.attachment.host_network import DRIVER
 from ovn_integrate.errors import CommandFailed, ServiceFailed
 
 _SKEW = 5.0  # seconds

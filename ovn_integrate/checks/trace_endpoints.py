@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from ovn_integrate.driver import dockerd, logical, tags
-from ovn_integrate.driver.neutron import Client, Resource
-from ovn_integrate.driver.owners import ENDPOINTS
+from ovn_integrate.clients.docker import dockerd
+from ovn_integrate.clients.neutron.client import Client, Resource
+from ovn_integrate.contract import tags
+from ovn_integrate.contract.device_owners import ENDPOINTS
+from ovn_integrate.core.attachment import logical
 from ovn_integrate.errors import CommandFailed, Conflict, Error, NotFound
 
 _PATIENCE = 5.0  # seconds for the engine's answer

@@ -12,7 +12,7 @@ from ovn_integrate.checks import flowpath
 from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.flowpath import Hop
 from ovn_integrate.checks.trace_endpoints import Ends
-from ovn_integrate.driver.neutron import Client, Resource
+from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.errors import Error
 from ovn_integrate.ovsdb import SB, Row, Session
 

@@ -20,7 +20,7 @@ from ovn_integrate.errors import Error
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ovn_integrate.driver.neutron import Client
+    from ovn_integrate.clients.neutron.client import Client
     from ovn_integrate.ovsdb import Session, Tables
 
 
@@ -54,8 +54,8 @@ class App:
         :param address: of one that is to be asked instead.
         :raises NotConfigured: none is.
         """
-        from ovn_integrate.driver import keystone
-        from ovn_integrate.driver.neutron import Client
+        from ovn_integrate.clients.neutron import keystone
+        from ovn_integrate.clients.neutron.client import Client
         from ovn_integrate.host import settings
 
         if address is not None:
@@ -81,7 +81,7 @@ class App:
 
         if secure.fingerprint() is None:
             return self.neutron(address)
-        from ovn_integrate.driver.neutron import Client
+        from ovn_integrate.clients.neutron.client import Client
 
         here = secure.ipam_address() if address is None else address
         url = settings.ipam_url(central.ANY.get(here, here), "https")

@@ -12,10 +12,11 @@ from ovn_integrate import paths
 from ovn_integrate.cli import modes, output
 from ovn_integrate.cli.app import App, dry_run_option, verb
 from ovn_integrate.cli.groups import group
-from ovn_integrate.driver import containers, logical
+from ovn_integrate.core.attachment import logical
+from ovn_integrate.core.endpoint import containers
 
 if TYPE_CHECKING:
-    from ovn_integrate.driver.plug import Plugs
+    from ovn_integrate.core.endpoint.plug import Plugs
 
 _READY = 10.0
 _NETWORK = click.argument("network")
@@ -28,7 +29,7 @@ def container() -> None:
 
 @contextmanager
 def _plugs(app: App) -> Iterator[Plugs]:
-    from ovn_integrate.driver import plug
+    from ovn_integrate.core.endpoint import plug
 
     client = app.neutron()
     remote = app.db or paths.host_remote()

@@ -10,11 +10,11 @@ from ovn_integrate import paths, servers
 from ovn_integrate.cli import modes, output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
-from ovn_integrate.driver import options
+from ovn_integrate.core.network import options
 from ovn_integrate.errors import NotPermitted, Unhealthy
 
 if TYPE_CHECKING:
-    from ovn_integrate.driver.app import Application
+    from ovn_integrate.plugins.libnetwork.app import Application
 
 
 @group()
@@ -97,8 +97,8 @@ def start(
         )
         return
     from ovn_integrate import web
-    from ovn_integrate.driver import server
     from ovn_integrate.enrol.fresh import Fresh
+    from ovn_integrate.plugins.libnetwork import server
 
     # Behind a socket that stays, ending would only be started again: activation is refused instead.
     if not web.handed_over():
@@ -168,7 +168,7 @@ def gc(app: App, dry_run: bool, form: str) -> None:
     After a crash of Docker or of the host nobody says which endpoints ended. What Docker does not
     know in two looks, some seconds apart, goes. Without an answer from Docker nothing does.
     """
-    from ovn_integrate.driver.gc import on_this_host
+    from ovn_integrate.core.collector.gc import on_this_host
 
     with on_this_host(app.db or paths.host_remote(), app.timeout) as collector:
         found = collector.find()

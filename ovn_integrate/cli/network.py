@@ -7,7 +7,7 @@ import click
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
-from ovn_integrate.driver import host_network, logical
+from ovn_integrate.core.attachment import host_network, logical
 
 
 @group()

@@ -7,8 +7,8 @@ import click
 from ovn_integrate.cli import output
 from ovn_integrate.cli.app import App, verb
 from ovn_integrate.cli.groups import group
-from ovn_integrate.driver import attach as attachment
-from ovn_integrate.driver import logical
+from ovn_integrate.core.attachment import attach as attachment
+from ovn_integrate.core.attachment import logical
 
 _NAME = click.argument("name", metavar="PORT.NETWORK")
 

@@ -61,8 +61,8 @@ def test(app: App, to: str | None, answer: bool, form: str) -> None:
 
 
 def _answer(app: App) -> None:
-    from ovn_integrate.driver.answering import Answering
-    from ovn_integrate.driver.links import Links
+    from ovn_integrate.core.link.links import Links
+    from ovn_integrate.core.probe.responder import Answering
 
     links = Links(app.db or paths.host_remote(), app.timeout)
     output.line("answering the tests of other chassis, until SIGINT", err=True)

@@ -19,7 +19,8 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from ovn_integrate import audit, jsontext, once
+from ovn_integrate import audit, jsontext
+from ovn_integrate.contract import idempotency
 from ovn_integrate.errors import DatabaseUnavailable, Error, one_line
 from ovn_integrate.ipam import bodies, convert, documents, openapi, query
 from ovn_integrate.ipam.bodies import FLOATING_IP, PORT_FORWARDING, RESOURCES, Resource
@@ -266,17 +267,17 @@ def _asked(service: Service) -> Service:
 
 def _request() -> Request | None:
     """Which creation it is, where its client may send it to several servers."""
-    key = request.headers.get(once.HEADER)
+    key = request.headers.get(idempotency.HEADER)
     if key is None:
         return None
     hung_up = partial(_hung_up, request.environ.get("gunicorn.socket"))
-    return Request(once.request(request.path, key, _keys()), hung_up)
+    return Request(idempotency.request(request.path, key, _keys()), hung_up)
 
 
 def _keys() -> uuid.UUID:
     """The namespace of the keys of who asks."""
     who = request.environ.get(IDENTITY)
-    return once.EVERYBODY if who is None else once.namespace(who.role, who.name)
+    return idempotency.EVERYBODY if who is None else idempotency.namespace(who.role, who.name)
 
 
 def _hung_up(connection: socket.socket | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ovn_integrate import once
+from ovn_integrate.contract import idempotency
 from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET, SUBNET_POOL
 
 _UPDATED = "2016-10-10T10:00:00-00:00"
@@ -34,12 +34,12 @@ _EXTENSIONS = {
         "Floating IP Port Forwarding support port ranges",
         "external_port_range and internal_port_range",
     ),
-    once.DONE_ONCE: (once.HEADER, "A creation that is sent again is done once"),
-    once.FORETOLD: (
+    idempotency.DONE_ONCE: (idempotency.HEADER, "A creation that is sent again is done once"),
+    idempotency.FORETOLD: (
         "Idempotency-Key: ids",
         "The first Port of a creation has the UUIDv5 of 'Port 0' in that of 'PATH KEY' in OID",
     ),
-    once.OWN: (
+    idempotency.OWN: (
         "Idempotency-Key: clients",
         "As idempotency-key-id, in the namespace that stands here instead of OID",
     ),
@@ -108,12 +108,12 @@ def extension(alias: str, keys: uuid.UUID) -> dict[str, Any] | None:
 
 def _has(alias: str, keys: uuid.UUID) -> bool:
     # Drivers of before know the namespace of everybody alone.
-    return alias in _EXTENSIONS and (alias != once.FORETOLD or keys == once.EVERYBODY)
+    return alias in _EXTENSIONS and (alias != idempotency.FORETOLD or keys == idempotency.EVERYBODY)
 
 
 def _extension(alias: str, keys: uuid.UUID) -> dict[str, Any]:
     name, description = _EXTENSIONS[alias]
-    more = {"namespace": str(keys)} if alias == once.OWN else {}
+    more = {"namespace": str(keys)} if alias == idempotency.OWN else {}
     return {
         **more,
         "alias": alias,

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
-from ovn_integrate import once
+from ovn_integrate.contract import idempotency
 from ovn_integrate.ipam import ownership
 from ovn_integrate.ipam.allocate import Address, Span, Used, lowest_free
 from ovn_integrate.ipam.index import Index, keys
@@ -266,7 +266,7 @@ class Draft:
     def _id(self, kind: type, number: int) -> str:
         known = self._ids.get((kind, number))
         if known is None:
-            known = self._ids[kind, number] = once.made(self._request, kind.__name__, number)
+            known = self._ids[kind, number] = idempotency.made(self._request, kind.__name__, number)
         return known
 
     def _claim(self, new: Port | FloatingIp, old: Port | FloatingIp | None) -> None:

@@ -25,7 +25,7 @@ Marks = tuple[tuple[str, str], ...]
 CHASSIS, CENTRAL, OPERATOR, READER = "chassis", "central", "operator", "reader"
 ROLES = (CHASSIS, CENTRAL, OPERATOR, READER)
 
-# The driver's words (driver/tags.py).
+# The driver's words (contract/tags.py).
 DOCKER = "docker:"
 MADE, POLICY, PUBLISHED = "docker:made", "docker:policy", "docker:published"
 GROUPED = (POLICY, PUBLISHED)

@@ -15,7 +15,7 @@ from ovn_integrate.ipam.model import Network, Port, Thing
 from ovn_integrate.ipam.ownership import AT, OF_NETWORK, SWARM
 from ovn_integrate.ipam.security_model import SecurityGroup
 
-# The driver's words (host/gateway.py, driver/owners.py, driver/lock.py).
+# The driver's words (host/gateway.py, contract/device_owners.py, core/network/lock.py).
 PHYSICAL_NETWORK = "ovn-gw"
 MADE, TAKEN, RESERVED, SET_ASIDE, PLUGGED = (
     *("docker:endpoint", "docker:port"),

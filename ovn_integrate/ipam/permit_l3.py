@@ -13,7 +13,7 @@ from ovn_integrate.ipam.portforwarding_model import PortForwarding
 
 ROUTED = "router:docker"
 """An operator's tag on a network: hosts may make a router for it, which is its gateway then."""
-_BLOCK, _LENGTH = IPv4Network("100.64.0.0/10"), 20  # as driver/routers.py has them
+_BLOCK, _LENGTH = IPv4Network("100.64.0.0/10"), 20  # as core/way_out/routers.py has them
 
 
 def of_body(asking: Asking) -> str | None:

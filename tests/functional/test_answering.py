@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import answering
-from ovn_integrate.driver.links import Links
-from ovn_integrate.driver.owners import TESTED
-from ovn_integrate.driver.trial import Place
+from ovn_integrate.contract.device_owners import TESTED
+from ovn_integrate.core.link.links import Links
+from ovn_integrate.core.probe import responder
+from ovn_integrate.core.probe.probe import Place
 from ovn_integrate.ovsdb import SB, Change, Session
 from tests.functional.daemons import OvsdbServer
 
@@ -78,13 +78,13 @@ def test_a_peer_that_cannot_be_answered_is_no_harm_to_the_others(
         begun = threading.Event()
         places: list[Place] = []
 
-    monkeypatch.setattr(answering, "_Answer", Answer)
+    monkeypatch.setattr(responder, "_Answer", Answer)
     failed: list[Any] = []
     links = Links(switch.remote, 10)
 
     def follow() -> None:
         try:
-            answering.Answering(links, 10).follow()
+            responder.Answering(links, 10).follow()
         except ValueError as error:
             failed.append(error)
             Answer.begun.set()

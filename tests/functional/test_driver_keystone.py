@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from ovn_integrate.driver import keystone
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron import keystone
+from ovn_integrate.clients.neutron.client import Client
 from ovn_integrate.errors import NotConfigured, NotPermitted, ServiceFailed
 from tests.functional.keystone import Cloud
 
@@ -116,7 +116,8 @@ def test_all_clients_of_a_process_share_a_token(
 
 def test_without_credentials_keystoneauth_is_not_even_loaded() -> None:
     code = (
-        "import sys; from ovn_integrate.driver import driver, keystone, neutron\n"
+        "import sys; from ovn_integrate.plugins.libnetwork import network_driver\n"
+        "from ovn_integrate.clients.neutron import client, keystone\n"
         "assert keystone.access() is None\n"
         "sys.exit('keystoneauth1' in sys.modules)"
     )

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate import once
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.contract import idempotency
 from ovn_integrate.errors import (
     Conflict,
     Error,
@@ -242,7 +242,7 @@ _OF_OTHERS = "11111111-2222-3333-4444-555555555555"
     ("answers", "keys"),
     [
         pytest.param([{"namespace": _OF_OTHERS}], uuid.UUID(_OF_OTHERS), id="of each client"),
-        pytest.param([None, {}], once.EVERYBODY, id="of an older server"),
+        pytest.param([None, {}], idempotency.EVERYBODY, id="of an older server"),
         pytest.param([None, None], None, id="of a Neutron"),
         pytest.param([{"namespace": "x"}, None], None, id="of nonsense"),
     ],
@@ -263,7 +263,7 @@ def test_an_id_is_foretold_as_the_server_makes_it(
 
 def test_everybodys_keys_are_those_of_before() -> None:
     """Drivers and servers of the versions before agree with these on each id."""
-    request = once.request("/v2.0/ports", "3c7f8d4e-0000-4000-8000-000000000001")
-    assert once.made(request, "Port") == "bf643d53-b9a4-5228-bcb5-439286f270a8"
-    named = once.namespace("chassis", "chassis-1")
+    request = idempotency.request("/v2.0/ports", "3c7f8d4e-0000-4000-8000-000000000001")
+    assert idempotency.made(request, "Port") == "bf643d53-b9a4-5228-bcb5-439286f270a8"
+    named = idempotency.namespace("chassis", "chassis-1")
     assert str(named) == "67e975b1-e720-584b-b2c6-4899f45922b2"

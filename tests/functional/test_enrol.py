@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import servers
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
 from ovn_integrate.enrol import client
 from ovn_integrate.enrol.fresh import Fresh
 from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotPermitted, ServiceFailed

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
 from ovn_integrate.ovsdb import NB, SB, Change, Session
 from tests.functional.daemons import OvsdbServer
 from tests.functional.driver.bed import IPAM, serve

@@ -15,7 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from ovn_integrate.driver import lock, owners, tags
+from ovn_integrate.contract import device_owners, tags
+from ovn_integrate.core.network import lock
 from ovn_integrate.ipam import ownership
 from ovn_integrate.ipam.model import ALIAS, Network, Port, Thing
 from ovn_integrate.ipam.security_model import SecurityGroup
@@ -62,8 +63,10 @@ class Attacker(RuleBasedStateMachine):
         bound(b, self.swarm, device_id="swarm-endpoint")
         routed(self.bed, b, self.theirs, IDS[0])
         bound(b, self.theirs, device_id="endpoint", dns_name="web")
-        port(b, self.theirs, device_owner=owners.RESERVED, **{"binding:host_id": "chassis-b"})
-        port(b, self.theirs, device_owner=owners.SET_ASIDE)
+        port(
+            b, self.theirs, device_owner=device_owners.RESERVED, **{"binding:host_id": "chassis-b"}
+        )
+        port(b, self.theirs, device_owner=device_owners.SET_ASIDE)
         group = b.make("security-groups", name="*")
         b.tag(f"security-groups/{group['id']}", tags.network(self.theirs["id"]))
         op.make("security-groups", name="operators")
@@ -131,7 +134,7 @@ class Attacker(RuleBasedStateMachine):
     def take(self, pick: int, made: bool) -> None:
         body = {
             "device_id": "mine",
-            "device_owner": owners.MADE if made else owners.TAKEN,
+            "device_owner": device_owners.MADE if made else device_owners.TAKEN,
             "binding:host_id": "chassis-a",
         }
         path = f"ports/{self.some('ports', pick)}"
@@ -237,7 +240,7 @@ class Attacker(RuleBasedStateMachine):
             allowed = _GUEST | {"security_groups"}
             assert left <= allowed, (old, new)
             assert old.name != "gateway", (old, new)
-        elif isinstance(old, Port) and old.device_owner == owners.TAKEN and not old.host_id:
+        elif isinstance(old, Port) and old.device_owner == device_owners.TAKEN and not old.host_id:
             assert left <= _GUEST, (old, new)
         elif isinstance(old, Port) and left == {"security_groups"}:
             network = before[old.network_id]
@@ -285,8 +288,14 @@ class Attacker(RuleBasedStateMachine):
         choices: dict[str, list[Any]] = {
             "device_id": ["", "endpoint", "mine", self.some("routers", number)],
             "device_owner": [
-                *("", owners.MADE, owners.TAKEN, owners.RESERVED, owners.SET_ASIDE),
-                *(owners.TESTED, "network:router_interface", lock.OWNER),
+                *(
+                    "",
+                    device_owners.MADE,
+                    device_owners.TAKEN,
+                    device_owners.RESERVED,
+                    device_owners.SET_ASIDE,
+                ),
+                *(device_owners.TESTED, "network:router_interface", lock.OWNER),
             ],
             "binding:host_id": ["", "chassis-a", "chassis-b"],
             "mac_address": ["02:00:00:00:00:09", lock._MAC, "ff:ff:ff:ff:ff:ff"],
@@ -297,7 +306,7 @@ class Attacker(RuleBasedStateMachine):
             "security_groups": [[], [self.some("security-groups", number)]],
             "binding:profile": [
                 {},
-                {owners.HOST: "chassis-b"},
+                {device_owners.HOST: "chassis-b"},
                 {"parent_name": self.some("ports", number), "tag": 1},
             ],
             "dns_name": ["", "web", "mine"],

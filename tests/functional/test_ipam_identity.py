@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate import once
-from ovn_integrate.driver import neutron
+from ovn_integrate.clients.neutron import client as neutron
+from ovn_integrate.contract import idempotency
 from ovn_integrate.errors import NotPermitted
 from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.pki.ledger import Entries, Ledger
@@ -320,22 +320,22 @@ def test_a_key_names_a_creation_of_one_client(bed: Bed) -> None:
         "token": bed.nobody(token),
         "central": bed.somebody("chassis-1", "central", serial=34),
     }
-    key = {once.HEADER: str(uuid.uuid4())}
+    key = {idempotency.HEADER: str(uuid.uuid4())}
     network = clients["token"].made("network", name="keys")["id"]
     body = {"port": {"network_id": network, "name": "mine"}}
     made = {}
     for name, client in clients.items():
-        alias = f"/v2.0/extensions/{once.OWN}"
+        alias = f"/v2.0/extensions/{idempotency.OWN}"
         said = client.ask("GET", alias)[1]["extension"]["namespace"]
         status, answer = client.ask("POST", "/v2.0/ports", body, **key)
         assert status == 201
         made[name] = answer["port"]["id"]
-        request = once.request("/v2.0/ports", key[once.HEADER], uuid.UUID(said))
-        assert made[name] == once.made(request, "Port")
+        request = idempotency.request("/v2.0/ports", key[idempotency.HEADER], uuid.UUID(said))
+        assert made[name] == idempotency.made(request, "Port")
         # One that knows nothing of clients is not told what would not hold.
-        assert client.ask("GET", f"/v2.0/extensions/{once.FORETOLD}")[0] == 404
+        assert client.ask("GET", f"/v2.0/extensions/{idempotency.FORETOLD}")[0] == 404
         listed = client.ask("GET", "/v2.0/extensions")[1]["extensions"]
-        assert once.FORETOLD not in {one["alias"] for one in listed}
+        assert idempotency.FORETOLD not in {one["alias"] for one in listed}
     assert len(set(made.values())) == len(clients)
     for name, client in clients.items():
         assert client.ask("POST", "/v2.0/ports", body, **key)[1]["port"]["id"] == made[name]

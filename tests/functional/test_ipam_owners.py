@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ovn_integrate.driver import tags
+from ovn_integrate.contract import tags
 from ovn_integrate.errors import DatabaseUnavailable
 from ovn_integrate.ipam import repair
 from ovn_integrate.ipam.bodies import NETWORK, PORT, SECURITY_GROUP, SECURITY_RULE, SUBNET

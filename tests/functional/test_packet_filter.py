@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver.reconcile import Keeper
+from ovn_integrate.core.collector.reconcile import Keeper
 from ovn_integrate.host import packet_filter
 from ovn_integrate.host.packet_filter import links, ports
 from ovn_integrate.host.packet_filter.ports import Place

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
 from tests.neutron.installed import installed
 from tests.neutron.server import Neutron
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import openflow
-from ovn_integrate.driver import announcement
+from ovn_integrate.core.link import gratuitous_arp
 from ovn_integrate.errors import CommandFailed
 
 MAC = "02:42:c0:a8:01:05"
@@ -20,7 +20,7 @@ RAW = bytes.fromhex("0242c0a80105")
 
 
 def test_an_arp_announcement() -> None:
-    (frame,) = announcement.frames(MAC, [IPv4Address("192.168.1.5")])
+    (frame,) = gratuitous_arp.frames(MAC, [IPv4Address("192.168.1.5")])
     assert frame[:14] == b"\xff" * 6 + RAW + b"\x08\x06"
     address = bytes([192, 168, 1, 5])
     assert frame[14:] == bytes.fromhex("0001080006040001") + RAW + address + bytes(6) + address
@@ -28,7 +28,7 @@ def test_an_arp_announcement() -> None:
 
 def test_a_neighbour_advertisement() -> None:
     address = IPv6Address("fd01::5")
-    (frame,) = announcement.frames(MAC, [address])
+    (frame,) = gratuitous_arp.frames(MAC, [address])
     assert frame[:14] == bytes.fromhex("333300000001") + RAW + b"\x86\xdd"
     length, kind, hops = struct.unpack_from("!HBB", frame, 18)
     assert (length, kind, hops) == (32, 58, 255)

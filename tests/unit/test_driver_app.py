@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from ovn_integrate.driver import app
-from ovn_integrate.driver.driver import Driver
-from ovn_integrate.driver.links import Links
+from ovn_integrate.core.link.links import Links
 from ovn_integrate.errors import NotConfigured
+from ovn_integrate.plugins.libnetwork import app
+from ovn_integrate.plugins.libnetwork.network_driver import Driver
 
 WHO = {"NetworkID": "ab", "EndpointID": "cd"}
 

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import engine, tags, trial, veth, wire
-from ovn_integrate.driver.calls import Calls
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.links import Attached
-from ovn_integrate.driver.owners import MADE, RESERVED
-from ovn_integrate.driver.strays import Inventory, strays
+from ovn_integrate.clients.docker import engine
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.contract import tags
+from ovn_integrate.contract.device_owners import MADE, RESERVED
+from ovn_integrate.core.collector.in_flight import Calls
+from ovn_integrate.core.collector.orphans import Inventory, strays
+from ovn_integrate.core.link import veth
+from ovn_integrate.core.link.links import Attached
+from ovn_integrate.core.probe import probe
+from ovn_integrate.plugins.libnetwork import wire
 
 HOST = "chassis-1"
 E1, E2, N1, N2 = ("1" * 64, "2" * 64, "a" * 64, "b" * 64)
@@ -143,11 +147,11 @@ def test_calls_are_known_while_they_run() -> None:
     calls = Calls()
     body = wire.EndpointBody.model_validate({"NetworkID": N1, "EndpointID": E1})
     other = wire.EndpointBody.model_validate({"NetworkID": N1, "EndpointID": E2})
-    with calls.about(body):
-        with calls.about(other), calls.about(wire.Nothing()):
+    with calls.about(*body.ids()):
+        with calls.about(*other.ids()), calls.about(*wire.Nothing().ids()):
             assert calls.ids() == {N1, E1, E2}
         assert calls.ids() == {N1, E1}
-    with pytest.raises(RuntimeError), calls.about(body):
+    with pytest.raises(RuntimeError), calls.about(*body.ids()):
         raise RuntimeError
     assert calls.ids() == frozenset()
 
@@ -158,7 +162,7 @@ def test_many_calls_at_once_are_all_counted() -> None:
     entered, leave = threading.Barrier(9), threading.Barrier(9)
 
     def call() -> None:
-        with calls.about(body):
+        with calls.about(*body.ids()):
             entered.wait(5)
             leave.wait(5)
 
@@ -174,11 +178,11 @@ def test_many_calls_at_once_are_all_counted() -> None:
 
 
 def test_what_a_killed_test_left_goes_and_a_living_one_does_not() -> None:
-    dead, alive, foreign = trial.new(), trial.new(), trial.new()
+    dead, alive, foreign = probe.new(), probe.new(), probe.new()
     networks = [
-        {"id": "n1", "tags": [], "name": trial.network_name(dead, HOST)},
-        {"id": "n2", "tags": [], "name": trial.network_name(alive, HOST)},
-        {"id": "n3", "tags": [], "name": trial.network_name(foreign, "chassis-2")},
+        {"id": "n1", "tags": [], "name": probe.network_name(dead, HOST)},
+        {"id": "n2", "tags": [], "name": probe.network_name(alive, HOST)},
+        {"id": "n3", "tags": [], "name": probe.network_name(foreign, "chassis-2")},
         {"id": "n4", "tags": [], "name": f"ovn-integrate-test-{dead}"},
     ]
     have = Inventory(

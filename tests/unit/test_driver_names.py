@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver.names import endpoints
+from ovn_integrate.core.names.container_names import endpoints
 
 
 def container(**network: Any) -> dict[str, Any]:

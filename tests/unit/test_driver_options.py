@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import options, tags
-from ovn_integrate.driver.options import GENERIC, INTERNAL, MTU, NetworkOptions, PublishedPort
+from ovn_integrate.contract import tags
+from ovn_integrate.core.network import options
+from ovn_integrate.core.network.options import GENERIC, INTERNAL, MTU, NetworkOptions, PublishedPort
 from ovn_integrate.errors import Invalid
 
 ID = "480dad35" * 8

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from ovn_integrate.driver import options, policy, tags
-from ovn_integrate.driver.options import GENERIC
-from ovn_integrate.driver.policy import Allow, Policy
+from ovn_integrate.contract import tags
+from ovn_integrate.core.network import options, reachability
+from ovn_integrate.core.network.options import GENERIC
+from ovn_integrate.core.network.reachability import Allow, Policy
 from ovn_integrate.errors import Invalid
 
 ID = "480dad35" * 8
@@ -64,7 +65,7 @@ def test_groups_of_an_endpoint() -> None:
     assert options.parse_groups({"ovn.group": "web+db"}) == ("web", "db")
     for text in ("", "*", "a b", "-a", "a+", "a,b"):
         with pytest.raises(Invalid, match="no name of a group"):
-            options.parse_groups({policy.GROUP: text})
+            options.parse_groups({reachability.GROUP: text})
 
 
 def test_tags_of_a_closed_network_hold_it_as_long_as_they_are_a_docker_networks() -> None:

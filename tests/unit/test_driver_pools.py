@@ -6,8 +6,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ovn_integrate.driver import options, tags
-from ovn_integrate.driver.pools import PoolId, choose
+from ovn_integrate.contract import tags
+from ovn_integrate.core.addresses.pools import PoolId, choose
+from ovn_integrate.core.network import options
 from ovn_integrate.errors import Conflict, Invalid
 
 V4, V6 = ip_network("10.0.0.0/24"), ip_network("fd00::/64")

@@ -8,11 +8,11 @@ import click
 import pytest
 
 from ovn_integrate.cli import modes
-from ovn_integrate.driver import options
-from ovn_integrate.driver.links import Links
-from ovn_integrate.driver.owners import HOST, host_of
-from ovn_integrate.driver.underlay import Underlay
-from ovn_integrate.driver.wish import Binding
+from ovn_integrate.contract.device_owners import HOST, host_of
+from ovn_integrate.core.endpoint.endpoint_request import Binding
+from ovn_integrate.core.endpoint.nested import Underlay
+from ovn_integrate.core.link.links import Links
+from ovn_integrate.core.network import options
 from ovn_integrate.errors import Invalid
 from ovn_integrate.host.settings import Settings
 

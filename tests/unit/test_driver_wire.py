@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ovn_integrate.driver import veth, wire
+from ovn_integrate.core.link import veth
+from ovn_integrate.plugins.libnetwork import wire
 
 NETWORK = "480dad35" * 8
 ENDPOINT = "7a93c0de" * 8

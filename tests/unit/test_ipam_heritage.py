@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import owners, tags
+from ovn_integrate.contract import device_owners, tags
 from ovn_integrate.ipam.heritage import give
 from tests.asked import Asked, Bed
 from tests.unit.test_ipam_permit import ID, OTHER_ID, SWARM_ID, at, bound, port, routed
@@ -85,10 +85,10 @@ def test_ports_are_theirs_whom_they_are_bound_to(bed: Bed, a: Older, b: Older) -
     nested = port(
         bed.anybody,
         net,
-        device_owner=owners.MADE,
-        **{"binding:profile": {"parent_name": own["id"], "tag": 0, owners.HOST: "vm"}},
+        device_owner=device_owners.MADE,
+        **{"binding:profile": {"parent_name": own["id"], "tag": 0, device_owners.HOST: "vm"}},
     )
-    taken = bound(a, net, device_owner=owners.TAKEN, device_id="e")
+    taken = bound(a, net, device_owner=device_owners.TAKEN, device_id="e")
     settle(bed)
     assert bed.owner(own["id"]) == "chassis:chassis-a"
     assert bed.owner(others["id"]) == "chassis:chassis-b"
@@ -114,7 +114,7 @@ def test_a_router_and_what_hangs_on_it(bed: Bed, a: Older, b: Older) -> None:
         port_id=guest["id"],
         description=tags.MADE,
     )
-    aside = port(a, net, device_owner=owners.SET_ASIDE, **at("10.0.0.9"))
+    aside = port(a, net, device_owner=device_owners.SET_ASIDE, **at("10.0.0.9"))
     assert a.tag(f"ports/{aside['id']}", tags.of(ID)) == 201
     group = a.make("security-groups", name="*", description=f"Docker: x of network {net['id']}")
     settle(bed)
@@ -167,8 +167,8 @@ def test_it_comes_out_the_same_again_and_gives_nothing_to_who_prepared_it(
     assert bed.b.tag(f"networks/{net['id']}", tags.at(OTHER_ID, "chassis-b")) == 403
     plain = port(bed.anybody, foreign)
     body: dict[str, Any] = {"device_id": "e", "binding:host_id": "chassis-b"}
-    assert bed.b.put(f"ports/{plain['id']}", **body, device_owner=owners.MADE) == 403
-    assert bed.b.put(f"ports/{plain['id']}", **body, device_owner=owners.TAKEN) == 200
+    assert bed.b.put(f"ports/{plain['id']}", **body, device_owner=device_owners.MADE) == 403
+    assert bed.b.put(f"ports/{plain['id']}", **body, device_owner=device_owners.TAKEN) == 200
     settle(bed)
     settle(bed)
     assert bed.owner(net["id"]) == "chassis:chassis-a"

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import lock, owners, routers, tags
+from ovn_integrate.contract import device_owners, tags
+from ovn_integrate.core.network import lock
+from ovn_integrate.core.way_out import routers
 from ovn_integrate.host import gateway
 from ovn_integrate.ipam import allocate, ownership, permit_chassis, permit_facts, permit_l3
 from ovn_integrate.ipam.model import Thing
@@ -39,7 +41,7 @@ def port(asked: Asked, network: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def bound(asked: Asked, network: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A port of a container."""
-    own = {"binding:host_id": asked.name, "device_owner": owners.MADE}
+    own = {"binding:host_id": asked.name, "device_owner": device_owners.MADE}
     return port(asked, network, **{**own, **more})
 
 
@@ -307,7 +309,7 @@ def test_networks_that_are_for_an_operator_to_make(bed: Bed, attributes: dict[st
     "attributes",
     [
         {"binding:host_id": "chassis-b"},
-        {"binding:profile": {owners.HOST: "chassis-b"}},
+        {"binding:profile": {device_owners.HOST: "chassis-b"}},
         {"binding:profile": {"anything": 1}},
         {"port_security_enabled": False},
         {"allowed_address_pairs": [{"ip_address": "10.0.0.1"}]},
@@ -317,7 +319,7 @@ def test_networks_that_are_for_an_operator_to_make(bed: Bed, attributes: dict[st
         {"device_owner": "network:router_interface"},
         {"device_owner": "network:dhcp"},
         {"device_owner": "compute:nova"},
-        {"device_owner": owners.TESTED, "binding:host_id": "chassis-b"},
+        {"device_owner": device_owners.TESTED, "binding:host_id": "chassis-b"},
         {"fixed_ips": [{"ip_address": "10.0.0.1"}]},
         {"fixed_ips": [{"ip_address": "10.0.0.53"}]},
         {"fixed_ips": [{"ip_address": "10.0.0.54"}]},
@@ -325,7 +327,7 @@ def test_networks_that_are_for_an_operator_to_make(bed: Bed, attributes: dict[st
         {"mac_address": "01:00:5e:00:00:01"},
         {"mac_address": "02:f1:0a:00:00:02"},
         {"mac_address": "02:6c:6f:63:6b:00"},
-        {"device_owner": owners.SET_ASIDE, "binding:host_id": "chassis-a"},
+        {"device_owner": device_owners.SET_ASIDE, "binding:host_id": "chassis-a"},
     ],
     ids=str,
 )
@@ -350,9 +352,11 @@ def test_ports_that_a_chassis_may_not_make(bed: Bed, attributes: dict[str, Any])
 
 def test_anothers_port_is_anothers(bed: Bed, theirs: dict[str, Any]) -> None:
     bed.join(bed.a, theirs, OTHER_ID)
-    reserved = port(bed.b, theirs, device_owner=owners.RESERVED, **{"binding:host_id": "chassis-b"})
+    reserved = port(
+        bed.b, theirs, device_owner=device_owners.RESERVED, **{"binding:host_id": "chassis-b"}
+    )
     unbound = port(bed.b, theirs)
-    aside = port(bed.b, theirs, device_owner=owners.SET_ASIDE)
+    aside = port(bed.b, theirs, device_owner=device_owners.SET_ASIDE)
     for one in (reserved, unbound, aside):
         path = f"ports/{one['id']}"
         assert bed.a.put(path, **{"binding:host_id": "chassis-a"}) == 403
@@ -370,7 +374,7 @@ def test_an_operators_port_is_taken_and_given_back_as_it_was(bed: Bed, net: dict
     assert bed.a.put(path, **{"binding:host_id": "chassis-a"}) == 403  # for no container
     taken = {
         "device_id": "e",
-        "device_owner": owners.TAKEN,
+        "device_owner": device_owners.TAKEN,
         "binding:host_id": "chassis-a",
         "binding:profile": {"ovn.iface_id_ver": "e"},
     }
@@ -380,7 +384,7 @@ def test_an_operators_port_is_taken_and_given_back_as_it_was(bed: Bed, net: dict
         {"mac_address": "02:42:00:00:00:01"},
         {"security_groups": []},
         {"dns_name": "x"},
-        {"device_owner": owners.MADE},
+        {"device_owner": device_owners.MADE},
         {"binding:host_id": "chassis-b"},
     ):
         assert bed.a.put(path, **{**taken, **more}) == 403, more
@@ -416,7 +420,7 @@ def test_a_port_that_no_container_has_is_left_as_it_is(bed: Bed, net: dict[str, 
     ):
         assert bed.a.put(path, **attributes) == 403
     assert bed.a.tag(path, "alias:x") == 403
-    taken = {"device_id": "e", "device_owner": owners.TAKEN, "binding:host_id": "chassis-a"}
+    taken = {"device_id": "e", "device_owner": device_owners.TAKEN, "binding:host_id": "chassis-a"}
     assert bed.a.put(path, **taken) == 200
     assert bed.a.tag(path, "alias:x") == 201
     assert bed.a.put(path, **dict.fromkeys(taken, "")) == 403  # with a name that it gave
@@ -432,7 +436,7 @@ def test_no_ports_on_external_networks(bed: Bed) -> None:
 def test_a_port_that_an_operator_bound_is_for_that_host(bed: Bed, net: dict[str, Any]) -> None:
     plain = port(bed.operator, net, **{"binding:host_id": "chassis-a"})
     path = f"ports/{plain['id']}"
-    taken = {"device_id": "e", "device_owner": owners.TAKEN}
+    taken = {"device_id": "e", "device_owner": device_owners.TAKEN}
     assert bed.b.put(path, **taken, **{"binding:host_id": "chassis-b"}) == 403
     assert bed.a.put(path, **taken) == 200
     free = {"device_id": "", "device_owner": "", "binding:host_id": ""}
@@ -451,7 +455,7 @@ def test_a_port_with_the_address_of_the_gateway_is_an_operators_to_bind(
     path = f"ports/{port(bed.operator, net, **at('10.0.0.1'))['id']}"
     taken = {
         "device_id": "e",
-        "device_owner": owners.TAKEN,
+        "device_owner": device_owners.TAKEN,
         "binding:host_id": "chassis-a",
     }
     assert bed.a.put(path, **taken) == 403
@@ -462,7 +466,7 @@ def test_a_port_with_the_address_of_the_gateway_is_an_operators_to_bind(
 def test_an_address_that_is_set_aside(bed: Bed, theirs: dict[str, Any]) -> None:
     """It is each one's who named it, and goes with the last."""
     bed.join(bed.a, theirs, OTHER_ID)
-    aside = port(bed.b, theirs, device_owner=owners.SET_ASIDE, **at("10.1.0.9"))
+    aside = port(bed.b, theirs, device_owner=device_owners.SET_ASIDE, **at("10.1.0.9"))
     path = f"ports/{aside['id']}"
     assert bed.b.tag(path, tags.of(ID)) == 201
     assert bed.a.tag(path, tags.of(ID)) == 403
@@ -493,13 +497,13 @@ def test_a_lock_is_its_holders_until_it_is_old(bed: Bed, theirs: dict[str, Any])
 
 def test_the_end_of_a_test_is_its_makers(bed: Bed, net: dict[str, Any]) -> None:
     test = bed.network(bed.b)
-    far = port(bed.b, test, device_owner=owners.TESTED, **{"binding:host_id": "chassis-a"})
+    far = port(bed.b, test, device_owner=device_owners.TESTED, **{"binding:host_id": "chassis-a"})
     path = f"ports/{far['id']}"
     assert bed.a.put(path, name="x") == 403
     assert bed.c.delete(path) == 403
     assert bed.b.put(path, device_owner="") == 403
     assert bed.b.delete(path) == 204
-    body = {"device_owner": owners.TESTED, "binding:host_id": "chassis-b"}
+    body = {"device_owner": device_owners.TESTED, "binding:host_id": "chassis-b"}
     assert bed.a.ask("POST", "ports", {"port": {"network_id": net["id"], **body}})[0] == 403
 
 
@@ -519,7 +523,7 @@ def test_below_a_vm(bed: Bed, net: dict[str, Any]) -> None:
     container = bound(bed.b, net)
 
     def below(asked: Asked, parent: dict[str, Any]) -> int:
-        profile = {"parent_name": parent["id"], "tag": 0, owners.HOST: asked.name}
+        profile = {"parent_name": parent["id"], "tag": 0, device_owners.HOST: asked.name}
         body = {"port": {"network_id": net["id"], "binding:profile": profile}}
         return bed.client and asked.ask("POST", "ports", body)[0]
 
@@ -865,7 +869,7 @@ def test_what_would_be_wrong_is_not_told_of_what_is_anothers(bed: Bed, net: dict
 
 def test_the_words_are_those_of_the_driver() -> None:
     for name in ("MADE", "TAKEN", "RESERVED", "SET_ASIDE", "PLUGGED", "TESTER", "TESTED", "HOST"):
-        assert getattr(permit_facts, name) == getattr(owners, name), name
+        assert getattr(permit_facts, name) == getattr(device_owners, name), name
     assert permit_facts.LOCK == lock.OWNER
     assert allocate.LOCK_MAC == lock._MAC
     assert permit_facts.PHYSICAL_NETWORK == gateway.PHYSICAL_NETWORK

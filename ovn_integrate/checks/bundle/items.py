@@ -11,9 +11,10 @@ from ovn_integrate import paths
 from ovn_integrate.checks.bundle import views
 from ovn_integrate.checks.bundle.item import Item, answer, command, either, file, viewed
 from ovn_integrate.checks.facts import Facts
-from ovn_integrate.driver import dockerd, keystone
-from ovn_integrate.driver.host_network import DRIVER
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.docker import dockerd
+from ovn_integrate.clients.neutron import keystone
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.attachment.host_network import DRIVER
 from ovn_integrate.errors import Error
 from ovn_integrate.ovsdb import split_remotes
 

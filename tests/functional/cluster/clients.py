@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
 from ovn_integrate.errors import Error, IpAddressGenerationFailure
 
 _MOST = 8

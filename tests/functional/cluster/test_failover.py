@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
 from tests.functional.cluster.bed import Bed, IpamServer, cluster, until
 from tests.functional.daemons import OvsdbServer
 from tests.functional.namespaces import own_network

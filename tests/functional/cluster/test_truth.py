@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
 from tests import chance
 from tests.functional.cluster.bed import Bed, cluster, until
 from tests.functional.cluster.clients import Told, Worker

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ovn_integrate.driver import gc, links
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.collector import gc
+from ovn_integrate.core.link import links
 from tests.functional.daemons import OvsdbServer, end, start_vswitchd
 from tests.functional.driver.bed import IPAM, SETTINGS, run, serve
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ovn_integrate.driver import gc
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.links import Links
-from ovn_integrate.driver.mode import Modes
-from ovn_integrate.driver.networks import Networks
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.attachment.networks import Networks
+from ovn_integrate.core.collector import gc
+from ovn_integrate.core.endpoint.mode import Modes
+from ovn_integrate.core.link.links import Links
 
 
 def collector(links: Links, neutron: Client, known: Known) -> gc.Collector:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from ovn_integrate.driver.engine import Known
+from ovn_integrate.clients.docker.engine import Known
 from tests.functional.driver.bed import new_id
 from tests.functional.driver.engine import GATEWAY, MAC, SPACE
 

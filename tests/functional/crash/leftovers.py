@@ -8,9 +8,10 @@ from ipaddress import IPv4Interface
 from typing import Any
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links, trial, veth
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.owners import TESTER
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.contract.device_owners import TESTER
+from ovn_integrate.core.link import links, veth
+from ovn_integrate.core.probe import probe
 from ovn_integrate.host import gateway
 from tests.functional.driver.bed import CHASSIS, new_id
 
@@ -52,14 +53,14 @@ def killed(plan: Plan, point: str) -> Leave:
 
 def tested(bed: Bed) -> None:
     """What a killed test of the network leaves."""
-    id = trial.new()
-    network = bed.neutron.create("networks", name=trial.network_name(id, CHASSIS))
-    cidr = {"cidr": trial.SUBNET, "ip_version": 4}
+    id = probe.new()
+    network = bed.neutron.create("networks", name=probe.network_name(id, CHASSIS))
+    cidr = {"cidr": probe.SUBNET, "ip_version": 4}
     bed.neutron.create("subnets", network_id=network["id"], **cidr)
-    wish = trial.attributes(CHASSIS, TESTER, id, f"near-{id}")
+    wish = probe.attributes(CHASSIS, TESTER, id, f"near-{id}")
     bed.neutron.create("ports", network_id=network["id"], **wish)
-    port = f"{trial.NEAR}{id}"
-    mark = ("--", "set", "Port", port, f'external_ids:"{trial.MARK}"={id}')
+    port = f"{probe.NEAR}{id}"
+    mark = ("--", "set", "Port", port, f'external_ids:"{probe.MARK}"={id}')
     bed.ovs.ctl("add-port", "br-int", port, *mark)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ovn_integrate.driver import strays, veth
-from ovn_integrate.driver.engine import Known
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.core.collector import orphans
+from ovn_integrate.core.link import veth
 from ovn_integrate.host import gateway, packet_filter
 from ovn_integrate.host.packet_filter.published import RECORD, RECORDED
 from tests import chance
@@ -21,8 +22,8 @@ from .leftovers import LEFTOVERS, Leave, as_body
 from .plans import portmap
 
 KINDS = {
-    *(strays.PORT, strays.BRIDGE_PORT, strays.LINK, strays.NETWORK),
-    *(strays.TEST_PORT, strays.TEST_NETWORK, strays.PUBLISHED, strays.ROUTER, strays.WAY_OUT),
+    *(orphans.PORT, orphans.BRIDGE_PORT, orphans.LINK, orphans.NETWORK),
+    *(orphans.TEST_PORT, orphans.TEST_NETWORK, orphans.PUBLISHED, orphans.ROUTER, orphans.WAY_OUT),
 }
 OPEN = Plan("10.8.0.0/24", "10.8.0.9")
 LED_OUT = Plan("10.9.0.0/24", "10.9.0.9", options={"ovn.gateway": "ovn"}, port=portmap(8081))

@@ -17,14 +17,15 @@ from contextlib import suppress
 from typing import Any
 
 from ovn_integrate import faultpoint
-from ovn_integrate.driver import app, gc
-from ovn_integrate.driver.driver import Driver
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.gateways import Gateways
-from ovn_integrate.driver.links import Links
-from ovn_integrate.driver.neutron import Client
-from ovn_integrate.driver.reconcile import Clock
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.collector import gc
+from ovn_integrate.core.collector.reconcile import Clock
+from ovn_integrate.core.link.links import Links
+from ovn_integrate.core.way_out.gateways import Gateways
 from ovn_integrate.errors import Error
+from ovn_integrate.plugins.libnetwork import app
+from ovn_integrate.plugins.libnetwork.network_driver import Driver
 from tests.functional.driver.bed import IPAM
 
 from .collecting import collector

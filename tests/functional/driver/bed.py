@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate import servers
-from ovn_integrate.driver import app, gc, links
-from ovn_integrate.driver.driver import Driver
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.mode import Modes
-from ovn_integrate.driver.networks import Networks
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.attachment.networks import Networks
+from ovn_integrate.core.collector import gc
+from ovn_integrate.core.endpoint.mode import Modes
+from ovn_integrate.core.link import links
+from ovn_integrate.plugins.libnetwork import app
+from ovn_integrate.plugins.libnetwork.network_driver import Driver
 from tests.functional.daemons import OvsdbServer
 from tests.functional.driver import guarded
 
@@ -44,7 +46,7 @@ REMOVE = ("remove", "Open_vSwitch", ".", "external_ids")
 def serve(what: str, bind: str, folder: Path, *, keep_alive: bool) -> subprocess.Popen[bytes]:
     code = (
         "from pathlib import Path; from ovn_integrate import web\n"
-        "from ovn_integrate.driver import server as driver\n"
+        "from ovn_integrate.plugins.libnetwork import server as driver\n"
         "from ovn_integrate.ipam import server as ipam\n"
         "from tests.functional.driver import guarded\n"
         f"web.serve(lambda: {what}, bind={bind!r}, pidfile=Path({str(folder / 'pid')!r}), "

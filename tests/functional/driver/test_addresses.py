@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import app, links, veth
-from ovn_integrate.driver.driver import Driver
-from ovn_integrate.driver.owners import MADE, RESERVED, TAKEN
+from ovn_integrate.contract.device_owners import MADE, RESERVED, TAKEN
+from ovn_integrate.core.link import links, veth
+from ovn_integrate.plugins.libnetwork import app
+from ovn_integrate.plugins.libnetwork.network_driver import Driver
 from tests.functional.driver.bed import CHASSIS, Host, delete, ids, new_id, run
 from tests.functional.driver.engine import (
     MAC,

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import app, driver, links
-from ovn_integrate.driver.driver import Driver
+from ovn_integrate.core.link import links
+from ovn_integrate.plugins.libnetwork import app, network_driver
+from ovn_integrate.plugins.libnetwork.network_driver import Driver
 from tests.functional.driver.bed import SET, Host, Lan, delete, new_id
 
 SHORT = 0.5
@@ -29,7 +30,7 @@ Call = Callable[[str, Any], dict[str, Any]]
 def impatient(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
     """A driver whose limits are short."""
     for limit in ("_NEUTRON", "_PING", "UNDO"):
-        monkeypatch.setattr(driver, limit, SHORT)
+        monkeypatch.setattr(network_driver, limit, SHORT)
     own = links.Links(host.ovs.remote, SHORT)
     client = app.create(Driver(own, ready_timeout=SHORT)).test_client()
 

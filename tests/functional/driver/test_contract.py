@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import app, veth
+from ovn_integrate.core.link import veth
 from ovn_integrate.host import gateway, packet_filter
 from ovn_integrate.host.packet_filter.published import RECORD, RECORDED, Published, record
+from ovn_integrate.plugins.libnetwork import app
 from tests.functional.driver.bed import Host, Lan, delete, ids, new_id, run
 from tests.functional.driver.engine import MAC, DockerNetwork, address, new_mac, release
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import links, veth
-from ovn_integrate.driver.owners import MADE, TAKEN
+from ovn_integrate.contract.device_owners import MADE, TAKEN
+from ovn_integrate.core.link import links, veth
 from ovn_integrate.host import interfaces
 from tests.functional.driver.bed import CHASSIS, REMOVE, SET, Host, Lan, delete, ids, new_id, run
 

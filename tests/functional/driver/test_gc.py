@@ -9,12 +9,15 @@ from contextlib import ExitStack
 import pytest
 
 from ovn_integrate import netlink, paths, servers
-from ovn_integrate.driver import app, calls, gc, links, owners, strays, veth
-from ovn_integrate.driver.driver import Driver
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.owners import MADE
-from ovn_integrate.driver.reconcile import Clock
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.contract import device_owners
+from ovn_integrate.contract.device_owners import MADE
+from ovn_integrate.core.collector import gc, in_flight, orphans
+from ovn_integrate.core.collector.reconcile import Clock
+from ovn_integrate.core.link import links, veth
 from ovn_integrate.errors import CommandFailed
+from ovn_integrate.plugins.libnetwork import app
+from ovn_integrate.plugins.libnetwork.network_driver import Driver
 from tests.functional.driver.bed import CHASSIS, Host, Lan, collecting, delete, ids, new_id, run
 
 Make = Callable[..., gc.Collector]
@@ -31,7 +34,7 @@ def knows(lan: Lan, *endpoints: str) -> Callable[[], Known]:
     return lambda: Known(frozenset({lan.id}), frozenset(endpoints))
 
 
-def kinds(found: list[strays.Stray]) -> list[str]:
+def kinds(found: list[orphans.Stray]) -> list[str]:
     return [stray.kind for stray in found]
 
 
@@ -49,9 +52,9 @@ def test_what_docker_forgot_goes_and_what_it_knows_stays(
         host.ok("NetworkDriver.CreateEndpoint", endpoint)
     before = host.left()
     made = collector(knows(lan, alive["EndpointID"]))
-    assert kinds(made.find()) == [strays.BRIDGE_PORT, strays.PORT]
+    assert kinds(made.find()) == [orphans.BRIDGE_PORT, orphans.PORT]
     assert host.left() == before  # finding changes nothing
-    assert collect(made) == [strays.BRIDGE_PORT, strays.PORT]
+    assert collect(made) == [orphans.BRIDGE_PORT, orphans.PORT]
     (port,) = host.neutron.query("ports")
     assert port["device_id"] == alive["EndpointID"]
     assert not netlink.exists(veth.outer(dead["EndpointID"]))
@@ -113,23 +116,23 @@ def test_an_endpoint_that_is_being_made_stays(host: Host, lan: Lan, collector: M
 
 def test_the_driver_tells_which_calls_run(host: Host, lan: Lan) -> None:
     own = links.Links(host.ovs.remote, 5)
-    counted = calls.Calls()
+    counted = in_flight.Calls()
     client = app.create(Driver(own, ready_timeout=5), counted).test_client()
     endpoint = lan.endpoint(7)
     host.ok("NetworkDriver.CreateEndpoint", endpoint)
     thread = threading.Thread(target=lambda: client.post("/NetworkDriver.Join", json=ids(endpoint)))
     thread.start()
-    while endpoint["EndpointID"] not in client.get(calls.PATH).get_json()["ids"]:
+    while endpoint["EndpointID"] not in client.get(in_flight.PATH).get_json()["ids"]:
         assert thread.is_alive()
     outer = veth.outer(endpoint["EndpointID"])
     host.ovs.ctl("set", "Interface", outer, "external_ids:ovn-installed=true")
     thread.join()
     idle = {"ids": [], "docker": str(paths.docker_socket())}
-    assert client.get(calls.PATH).get_json() == idle
+    assert client.get(in_flight.PATH).get_json() == idle
     own.close()
     bind = f"unix:{host.socket_path}"
-    assert servers.fetch(bind, calls.PATH) == idle
-    assert servers.fetch(f"{bind}.none", calls.PATH) is None
+    assert servers.fetch(bind, in_flight.PATH) == idle
+    assert servers.fetch(f"{bind}.none", in_flight.PATH) is None
     with pytest.raises(CommandFailed, match="status 405"):
         servers.fetch(bind, "/other")
     delete(host, endpoint)
@@ -152,7 +155,7 @@ def test_a_port_that_was_there_before_its_endpoint_is_let_go(
     host.ok("NetworkDriver.CreateEndpoint", other)
     list(made.remove(found))
     assert host.neutron.show("ports", port["id"])["device_id"] == other["EndpointID"]
-    assert collect(made) == [strays.BRIDGE_PORT, strays.PORT]
+    assert collect(made) == [orphans.BRIDGE_PORT, orphans.PORT]
     left = host.neutron.show("ports", port["id"])
     assert (left["device_id"], left["binding:host_id"]) == ("", "")
     host.neutron.delete("ports", port["id"])
@@ -165,16 +168,16 @@ def test_other_hosts_and_other_owners_keep_their_ports(
     kept = [
         {"device_id": new_id(), "device_owner": MADE, "binding:host_id": "chassis-2"},
         {"device_id": new_id(), "device_owner": "compute:nova", "binding:host_id": CHASSIS},
-        {"device_owner": owners.RESERVED, "binding:host_id": "chassis-2"},
+        {"device_owner": device_owners.RESERVED, "binding:host_id": "chassis-2"},
     ]
     ports = [host.neutron.create("ports", network_id=network["id"], **one) for one in kept]
     gone = host.neutron.create(
         "ports",
         network_id=network["id"],
-        device_owner=owners.RESERVED,
+        device_owner=device_owners.RESERVED,
         **{"binding:host_id": CHASSIS},
     )
-    assert collect(collector(knows(lan))) == [strays.PORT]
+    assert collect(collector(knows(lan))) == [orphans.PORT]
     assert {one["id"] for one in host.neutron.query("ports")} == {one["id"] for one in ports}
     assert gone["id"] not in {one["id"] for one in ports}
     for one in ports:
@@ -187,7 +190,7 @@ def test_links_alone_go_whichever_end_is_here(host: Host, lan: Lan, collector: M
     netlink.make_veth("other0", veth.inner(second), mac=None, mtu=1400)
     bridge = veth.outer(new_id())
     run("ip", "link", "add", bridge, "type", "bridge")  # no veth, so none of ours
-    assert collect(collector(knows(lan))) == [strays.LINK, strays.LINK]
+    assert collect(collector(knows(lan))) == [orphans.LINK, orphans.LINK]
     assert not netlink.exists("other0")
     assert netlink.exists(bridge)
     netlink.delete_link(bridge)
@@ -210,7 +213,7 @@ def test_a_network_that_docker_removed_without_saying_so_goes(host: Host, collec
     assert done[network["id"]] is True
     assert list(done.values()) == [False, True]  # a network with ports stays, with its tags
     assert host.neutron.show("networks", network["id"])["tags"] == []
-    assert collect(collector(Known)) == [strays.BRIDGE_PORT, strays.PORT, strays.NETWORK]
+    assert collect(collector(Known)) == [orphans.BRIDGE_PORT, orphans.PORT, orphans.NETWORK]
     assert [one["id"] for one in host.neutron.query("networks")] == [network["id"]]
     host.neutron.delete("networks", network["id"])
 
@@ -250,9 +253,9 @@ def test_a_port_whose_host_is_hidden_is_anybodys(
     """A Neutron shows ``binding:host_id`` to some only; a port of another host must not go."""
     (network,) = host.neutron.query("networks")
     port = host.neutron.create(
-        "ports", network_id=network["id"], device_owner=owners.TAKEN, device_id=new_id()
+        "ports", network_id=network["id"], device_owner=device_owners.TAKEN, device_id=new_id()
     )
-    assert kinds(collector(knows(lan)).find()) == [strays.PORT]  # let go of by half
+    assert kinds(collector(knows(lan)).find()) == [orphans.PORT]  # let go of by half
     query = host.neutron.query
 
     def hiding(collection: str, **filters: str) -> list[dict[str, object]]:

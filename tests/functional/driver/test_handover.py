@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import servers
-from ovn_integrate.driver import calls, veth
+from ovn_integrate.core.collector import in_flight
+from ovn_integrate.core.link import veth
 from tests.functional.driver.bed import Host, Lan, delete, ids
 
 # What systemd does between fork and exec.
@@ -137,7 +138,7 @@ def test_a_driver_that_is_stopped_finishes_its_calls_and_the_next_has_the_rest(
     bind = f"unix:{behind.socket_path}"
     with ThreadPoolExecutor(2) as pool:
         joined = pool.submit(behind.ok, "NetworkDriver.Join", ids(first))
-        while first["EndpointID"] not in servers.fetch(bind, calls.PATH)["ids"]:
+        while first["EndpointID"] not in servers.fetch(bind, in_flight.PATH)["ids"]:
             assert not joined.done()
         driver.terminate()
         left = pool.submit(behind.ok, "NetworkDriver.Leave", ids(second))

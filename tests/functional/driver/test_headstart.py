@@ -6,7 +6,7 @@ import threading
 from ipaddress import ip_interface
 from typing import Any
 
-from ovn_integrate.driver import veth
+from ovn_integrate.core.link import veth
 from tests.functional.driver.bed import Host, Lan, delete
 from tests.lab.waiting import wait_for
 

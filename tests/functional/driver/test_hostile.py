@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ovn_integrate.driver import app, options
-from ovn_integrate.driver.policy import ALLOW, GROUP, ICC
+from ovn_integrate.core.network import options
+from ovn_integrate.core.network.reachability import ALLOW, GROUP, ICC
 from ovn_integrate.errors import Invalid
+from ovn_integrate.plugins.libnetwork import app
 from ovn_integrate.web import THREADS
 from tests import chance
 from tests.functional.driver.bed import Host, Lan, ids, new_id

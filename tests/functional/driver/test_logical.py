@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ovn_integrate.driver import logical
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.attachment import logical
 from ovn_integrate.errors import (
     Conflict,
     Invalid,

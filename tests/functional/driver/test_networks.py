@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovn_integrate.driver import tags
+from ovn_integrate.contract import tags
 from ovn_integrate.host import interfaces
 from tests.functional.driver.bed import CHASSIS, Host, Lan
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import plug, veth
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.owners import PLUGGED
-from ovn_integrate.driver.plug import Plugs
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.contract.device_owners import PLUGGED
+from ovn_integrate.core.endpoint import plug
+from ovn_integrate.core.endpoint.plug import Plugs
+from ovn_integrate.core.link import veth
 from ovn_integrate.errors import CommandFailed, Conflict, PortNotFound
 from tests.functional.driver.bed import CHASSIS, Host, collecting, run
 

@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import app, links, tags
-from ovn_integrate.driver.driver import Driver
-from ovn_integrate.driver.groups import Groups
-from ovn_integrate.driver.lock import OWNER, is_dead, locked
-from ovn_integrate.driver.logical import delete_network
-from ovn_integrate.driver.model import Place
-from ovn_integrate.driver.networks import Networks
-from ovn_integrate.driver.neutron import Client
-from ovn_integrate.driver.options import NetworkOptions, PublishedPort
-from ovn_integrate.driver.owners import MADE
-from ovn_integrate.driver.policy import Allow, Policy
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.contract import tags
+from ovn_integrate.contract.device_owners import MADE
+from ovn_integrate.core.attachment.logical import delete_network
+from ovn_integrate.core.attachment.networks import Networks
+from ovn_integrate.core.link import links
+from ovn_integrate.core.network.lock import OWNER, is_dead, locked
+from ovn_integrate.core.network.model import Place
+from ovn_integrate.core.network.options import NetworkOptions, PublishedPort
+from ovn_integrate.core.network.reachability import Allow, Policy
+from ovn_integrate.core.policy.groups import Groups
+from ovn_integrate.plugins.libnetwork import app
+from ovn_integrate.plugins.libnetwork.network_driver import Driver
 from tests.functional.driver.bed import CHASSIS, IPAM, Host, Lan, delete, ids, new_id
 
 GROUPS = "security-groups"
@@ -294,7 +296,8 @@ def test_a_dead_hosts_lock_is_taken_away(host: Host) -> None:
 def test_nobody_waits_for_the_lock_of_a_process_that_was_killed(host: Host) -> None:
     network_id = host.neutron.create("networks", name="killed")["id"]
     code = (
-        "import os, signal; from ovn_integrate.driver import lock, neutron\n"
+        "import os, signal; from ovn_integrate.core.network import lock\n"
+        "from ovn_integrate.clients.neutron import client as neutron\n"
         f"with lock.locked(neutron.Client(['http://{IPAM}']), {network_id!r}):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )

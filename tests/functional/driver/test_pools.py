@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import tags
-from ovn_integrate.driver.owners import SET_ASIDE
+from ovn_integrate.contract import tags
+from ovn_integrate.contract.device_owners import SET_ASIDE
 from tests.functional.driver.bed import CHASSIS, Host, new_id
 from tests.functional.driver.engine import (
     GATEWAY,

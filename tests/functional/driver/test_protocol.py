@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import app
+from ovn_integrate.plugins.libnetwork import app
 from tests.functional.driver.bed import REMOVE, SET, Host, new_id
 
 

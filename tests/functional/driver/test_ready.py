@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import veth
+from ovn_integrate.core.link import veth
 from tests.functional.driver.bed import Call, Host, Lan, delete, ids, run
 
 

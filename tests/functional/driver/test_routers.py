@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ovn_integrate.driver import departed, routers
-from ovn_integrate.driver.model import Network, Place, Pool
-from ovn_integrate.driver.networks import Networks
-from ovn_integrate.driver.neutron import Client
-from ovn_integrate.driver.options import NetworkOptions
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.attachment.networks import Networks
+from ovn_integrate.core.collector import dead_host
+from ovn_integrate.core.network.model import Network, Place, Pool
+from ovn_integrate.core.network.options import NetworkOptions
+from ovn_integrate.core.way_out import routers
 from ovn_integrate.errors import Invalid, IpAddressAlreadyAllocated
 from tests.functional.driver.bed import CHASSIS, Host, Lan, new_id
 
@@ -160,9 +161,9 @@ def test_a_router_whose_chassis_is_gone_goes_out_by_one_that_has_its_network(
     Networks().adopt(neutron, new_id(), options, [], Place(near))
     routers.connect(neutron, DOCKER_IDS[0], network, CHASSIS)
     for others, to in (([], ""), (["a"], "a"), (["a", near], near)):
-        (found,) = (one for one in departed.held(neutron, CHASSIS, others) if one.kind == "router")
+        (found,) = (one for one in dead_host.held(neutron, CHASSIS, others) if one.kind == "router")
         assert found.to == to
         assert (to or "no other chassis") in found.what
-    departed.free(neutron, found, CHASSIS)
+    dead_host.free(neutron, found, CHASSIS)
     assert [port["binding:host_id"] for port in neutron.query("ports", id=found.id)] == [near]
     routers.disconnect(neutron, DOCKER_IDS[0])

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.driver import strays, tags
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.model import Place, Pool
-from ovn_integrate.driver.networks import Networks
-from ovn_integrate.driver.options import NetworkOptions
-from ovn_integrate.driver.owners import MADE
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.contract import tags
+from ovn_integrate.contract.device_owners import MADE
+from ovn_integrate.core.attachment.networks import Networks
+from ovn_integrate.core.collector import orphans
+from ovn_integrate.core.network.model import Place, Pool
+from ovn_integrate.core.network.options import NetworkOptions
 from ovn_integrate.errors import IpAddressAlreadyAllocated
 from tests.functional.driver.bed import CHASSIS, SET, Host, Lan, collecting, delete
 
@@ -201,7 +202,7 @@ def test_collecting_takes_this_host_off_and_no_other(host: Host, swarm: Swarm) -
     )
     with collecting(host, Known) as collector:
         done = [(one.kind, gone) for one, gone in collector.remove(collector.find())]
-        assert done == [(strays.NETWORK, True)]
+        assert done == [(orphans.NETWORK, True)]
         assert swarm.placed == {ANOTHER}
         for port in host.neutron.query("ports"):
             host.neutron.delete("ports", port["id"])

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate import netlink
-from ovn_integrate.driver import strays, underlay, veth
-from ovn_integrate.driver.engine import Known
-from ovn_integrate.driver.owners import HOST
+from ovn_integrate.clients.docker.engine import Known
+from ovn_integrate.contract.device_owners import HOST
+from ovn_integrate.core.collector import orphans
+from ovn_integrate.core.endpoint import nested
+from ovn_integrate.core.link import veth
 from ovn_integrate.host import interfaces
 from tests.functional import northd
 from tests.functional.daemons import OvsdbServer
@@ -41,15 +43,15 @@ def sb(host: Host, tmp_path: Path) -> Iterator[OvsdbServer]:
 
 
 @pytest.fixture
-def nested(vm: Vm, sb: OvsdbServer, lan: Lan) -> Lan:
+def inner(vm: Vm, sb: OvsdbServer, lan: Lan) -> Lan:
     """A Docker network of a VM."""
     return lan
 
 
 def test_an_endpoint_is_a_port_below_the_vm_in_a_vlan_of_its_own(
-    host: Host, vm: Vm, nested: Lan
+    host: Host, vm: Vm, inner: Lan
 ) -> None:
-    endpoints = [nested.endpoint(7), nested.endpoint(8)]
+    endpoints = [inner.endpoint(7), inner.endpoint(8)]
     for endpoint in endpoints:
         host.ok("NetworkDriver.CreateEndpoint", endpoint)
         told = vm.profile(endpoint)
@@ -65,9 +67,9 @@ def test_an_endpoint_is_a_port_below_the_vm_in_a_vlan_of_its_own(
 
 
 def test_join_waits_for_neutron_to_say_that_the_port_is_active(
-    host: Host, vm: Vm, nested: Lan, sb: OvsdbServer, driver: Call
+    host: Host, vm: Vm, inner: Lan, sb: OvsdbServer, driver: Call
 ) -> None:
-    endpoint = nested.endpoint(7)
+    endpoint = inner.endpoint(7)
     assert not driver("NetworkDriver.CreateEndpoint", endpoint).get("Err")
     error = driver("NetworkDriver.Join", ids(endpoint))["Err"]
     assert "DOWN" in error
@@ -82,9 +84,9 @@ def test_join_waits_for_neutron_to_say_that_the_port_is_active(
 
 
 def test_a_driver_that_was_started_again_plugs_with_the_same_tag(
-    host: Host, vm: Vm, nested: Lan, sb: OvsdbServer, driver: Call
+    host: Host, vm: Vm, inner: Lan, sb: OvsdbServer, driver: Call
 ) -> None:
-    endpoint = nested.endpoint(7)
+    endpoint = inner.endpoint(7)
     host.ok("NetworkDriver.CreateEndpoint", endpoint)
     (port,) = host.neutron.query("ports", device_id=endpoint["EndpointID"])
     sb.ctl("lsp-bind", port["id"], "hypervisor")
@@ -95,14 +97,14 @@ def test_a_driver_that_was_started_again_plugs_with_the_same_tag(
     assert driver("NetworkDriver.DeleteEndpoint", ids(endpoint)) == {}
 
 
-def test_what_docker_forgot_goes(host: Host, vm: Vm, nested: Lan) -> None:
-    dead, alive = nested.endpoint(7), nested.endpoint(8)
+def test_what_docker_forgot_goes(host: Host, vm: Vm, inner: Lan) -> None:
+    dead, alive = inner.endpoint(7), inner.endpoint(8)
     for endpoint in (dead, alive):
         host.ok("NetworkDriver.CreateEndpoint", endpoint)
-    known = Known(frozenset({nested.id}), frozenset({alive["EndpointID"]}))
+    known = Known(frozenset({inner.id}), frozenset({alive["EndpointID"]}))
     with collecting(host, lambda: known) as collector:
         gone = [stray.kind for stray, _ in collector.remove(collector.find())]
-    assert gone == [strays.BRIDGE_PORT, strays.PORT]
+    assert gone == [orphans.BRIDGE_PORT, orphans.PORT]
     assert vm.vlan(alive)
     assert not netlink.exists(veth.outer(dead["EndpointID"]))
     for endpoint in (dead, alive):
@@ -110,20 +112,20 @@ def test_what_docker_forgot_goes(host: Host, vm: Vm, nested: Lan) -> None:
 
 
 def test_an_address_of_a_dead_endpoint_is_given_again(
-    host: Host, vm: Vm, nested: Lan, driver: Call
+    host: Host, vm: Vm, inner: Lan, driver: Call
 ) -> None:
-    cut_short, again = nested.endpoint(7), nested.endpoint(7)
+    cut_short, again = inner.endpoint(7), inner.endpoint(7)
     host.ok("NetworkDriver.CreateEndpoint", cut_short)
     assert not driver("NetworkDriver.CreateEndpoint", again).get("Err")
     delete(host, again)
 
 
-def test_a_port_that_stays_is_below_no_vm_afterwards(host: Host, vm: Vm, nested: Lan) -> None:
-    network = next(one for one in host.neutron.query("networks") if one["name"] == nested.id)
+def test_a_port_that_stays_is_below_no_vm_afterwards(host: Host, vm: Vm, inner: Lan) -> None:
+    network = next(one for one in host.neutron.query("networks") if one["name"] == inner.id)
     port = host.neutron.create("ports", network_id=network["id"], name="db")
     (v4,) = (one["ip_address"] for one in port["fixed_ips"] if ":" not in one["ip_address"])
     (v6,) = (one["ip_address"] for one in port["fixed_ips"] if ":" in one["ip_address"])
-    endpoint = nested.endpoint(7, Address=f"{v4}/24", AddressIPv6=f"{v6}/64")
+    endpoint = inner.endpoint(7, Address=f"{v4}/24", AddressIPv6=f"{v6}/64")
     endpoint["Options"]["ovn.port"] = "db"
     host.ok("NetworkDriver.CreateEndpoint", endpoint)
     assert vm.profile(endpoint)["parent_name"] == vm.port
@@ -137,7 +139,7 @@ def test_without_a_tag_nothing_is_made(
     host: Host, vm: Vm, lan: Lan, driver: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody chooses one: there is no ovn-northd."""
-    monkeypatch.setattr(underlay, "_TAG_WAIT", 0.2)
+    monkeypatch.setattr(nested, "_TAG_WAIT", 0.2)
     before = host.left()
     error = driver("NetworkDriver.CreateEndpoint", lan.endpoint(7))["Err"]
     assert "no VLAN tag within 0.2 s" in error

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ovn_integrate.driver import underlay
-from ovn_integrate.driver.neutron import Client
+from ovn_integrate.clients.neutron.client import Client
+from ovn_integrate.core.endpoint import nested
 from tests.functional.driver.bed import CHASSIS, Call, Host, Lan, delete
 from tests.functional.driver.vm import Vm
 
@@ -58,7 +58,7 @@ def test_each_of_many_at_once_has_a_tag_of_its_own(
             **{"binding:profile": {"parent_name": vm.port, "tag": 1}},
         )
     ]
-    monkeypatch.setattr(underlay, "_VLANS", range(1, 8))
+    monkeypatch.setattr(nested, "_VLANS", range(1, 8))
     endpoints = [lan.endpoint(last) for last in range(10, 14)]
     with ThreadPoolExecutor(len(endpoints)) as pool:
         answers = pool.map(lambda one: driver("NetworkDriver.CreateEndpoint", one), endpoints)

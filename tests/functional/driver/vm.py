@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ovn_integrate.driver import veth
+from ovn_integrate.core.link import veth
 from tests.functional.driver.bed import REMOVE, SET, VMS, Host, run
 
 BRIDGE, NIC, MAC = "breth7", "eth7", "0a:00:00:00:00:07"

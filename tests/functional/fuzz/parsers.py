@@ -18,13 +18,14 @@ _LOOKED_INTO = (
 )
 
 with atheris.instrument_imports(include=[f"ovn_integrate.{name}" for name in _LOOKED_INTO]):
-    from ovn_integrate.driver import app, options, policy
-    from ovn_integrate.driver.pools import PoolId
+    from ovn_integrate.core.addresses.pools import PoolId
+    from ovn_integrate.core.network import options, reachability
     from ovn_integrate.errors import Error
     from ovn_integrate.host import hostfile
     from ovn_integrate.ipam import bodies
     from ovn_integrate.ipam import tokens as api_tokens
     from ovn_integrate.pki import tokens as join_tokens
+    from ovn_integrate.plugins.libnetwork import app
     from ovn_integrate.web.framing import LARGEST, Body, Header, Refused, check
 
 _FOLDER = tempfile.TemporaryDirectory()
@@ -57,7 +58,7 @@ def _wire(data: bytes) -> None:
 
 
 def _policy(data: bytes) -> None:
-    policy.parse(None, _text(data))
+    reachability.parse(None, _text(data))
 
 
 def _pool(data: bytes) -> None:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from ovn_integrate import once
+from ovn_integrate.contract import idempotency
 from tests.functional.matrix.cases import Case, Cases, Route, routes
 from tests.functional.matrix.invariants import broken
 from tests.functional.matrix.values import ALL
@@ -66,7 +66,7 @@ def _allowed_step(
     for _ in range(_TRIES):
         case = _any_of(cases, choice.choice(writing), choice)
         # What is made has the same id when the chain is gone again.
-        key = {once.HEADER: f"{choice.random()}"}
+        key = {idempotency.HEADER: f"{choice.random()}"}
         answer = world.asker(A).ask(case.route.method, case.path, case.body, key)
         if answer.status < 300:
             _adopt(world, case, answer.body)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate import once
+from ovn_integrate.contract import idempotency
 from ovn_integrate.ipam.bodies import RESOURCES
 from tests.functional.matrix.cases import Cases, Route
 from tests.functional.matrix.world import OPERATOR, READER, A, B, World
@@ -130,7 +130,7 @@ def test_a_token_counts_before_a_certificate(world: World) -> None:
 
 def test_the_key_of_another_s_creation_gives_nothing(world: World) -> None:
     """Neither what it made, nor a thing of its id."""
-    key = {once.HEADER: "one"}
+    key = {idempotency.HEADER: "one"}
     for path, name, body in (
         ("/v2.0/networks", "network", {"name": "n"}),
         ("/v2.0/ports", "port", {"network_id": world.id("shared.network")}),

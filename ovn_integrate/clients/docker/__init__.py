@@ -1,0 +1,1 @@
+"""A client of the Docker engine's HTTP API on this host."""

@@ -1,0 +1,1 @@
+"""What the driver and the IPAM server must both know."""

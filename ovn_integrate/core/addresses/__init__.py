@@ -1,0 +1,1 @@
+"""Pools, and addresses that are reserved for endpoints, gateways and DNS."""

@@ -1,0 +1,1 @@
+"""Docker networks on logical networks: made, attached, left and torn down."""

@@ -1,0 +1,1 @@
+"""Finding and removing what no living endpoint owns."""

@@ -1,0 +1,1 @@
+"""The names of containers, for the DNS of OVN."""

@@ -1,0 +1,1 @@
+"""A container network as the driver knows it: options, and its logical network."""

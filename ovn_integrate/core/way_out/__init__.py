@@ -1,0 +1,1 @@
+"""The way out of a logical network: its router, floating addresses, and this host's part."""

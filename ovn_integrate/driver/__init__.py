@@ -1,1 +1,0 @@
-"""The Docker network driver: libnetwork's remote driver protocol in front of Neutron and OVS."""

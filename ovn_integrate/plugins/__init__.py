@@ -1,0 +1,1 @@
+"""Front ends of the core, one for each protocol that container engines speak."""
