@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ovn_integrate.contract import tags
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.identity import IDENTITY
-from ovn_integrate.ipam.permit import CHASSIS, OPERATOR, READER, Identity
-from ovn_integrate.ipam.service import Service
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.http.api import create_app
+from ovn_integrate.ipam.http.identity import IDENTITY
+from ovn_integrate.ipam.permit.rules import CHASSIS, OPERATOR, READER, Identity
 from tests.model import MemoryStore
 
 

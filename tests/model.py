@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ovn_integrate.errors import Error
-from ovn_integrate.ipam.draft import Attempt, Draft, Request
-from ovn_integrate.ipam.index import Index
+from ovn_integrate.ipam.plan.draft import Attempt, Draft, Request
+from ovn_integrate.ipam.plan.index import Index
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from ovn_integrate.host import addresses, settings
 from ovn_integrate.host.credentials import Credentials
 
 if TYPE_CHECKING:
-    from ovn_integrate.ipam.findings import Finding
+    from ovn_integrate.ipam.audit.findings import Finding
 
 _ROOT = "/v2.0/"
 
@@ -200,7 +200,7 @@ def check(app: App, repair: bool, nb: str | None, form: str) -> None:
     Duplicate addresses and MACs, rows of what is gone, addresses outside their subnet, and ports
     whose rows say something else than what they were given.
     """
-    from ovn_integrate.ipam import repair as repairs
+    from ovn_integrate.ipam.audit import repair as repairs
 
     remote = _northbound(app, nb)
     found = repairs.look(remote, app.timeout)

@@ -20,7 +20,7 @@ from ovn_integrate.host import serving
 if TYPE_CHECKING:
     from ovn_integrate.enrol.app import Signs
     from ovn_integrate.enrol.signer.client import Signer
-    from ovn_integrate.ipam.tokens import Tokens
+    from ovn_integrate.ipam.http.tokens import Tokens
 
 _LATE = (
     "_strptime",
@@ -29,9 +29,9 @@ _LATE = (
     "logging.config",
     "ovn_integrate.enrol.app",
     "ovn_integrate.enrol.signer.desk",
-    "ovn_integrate.ipam.accesslog",
-    "ovn_integrate.ipam.server",
-    "ovn_integrate.ipam.tokens",
+    "ovn_integrate.ipam.http.accesslog",
+    "ovn_integrate.ipam.http.server",
+    "ovn_integrate.ipam.http.tokens",
     "ovn_integrate.web.worker",
 )
 _FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
@@ -76,9 +76,9 @@ def _serve(app: App, options: Mapping[str, Any], signer: Signer | None) -> None:
     from ovn_integrate.enrol.app import application as enrolment
     from ovn_integrate.enrol.signer.desk import Desk
     from ovn_integrate.host import secure
-    from ovn_integrate.ipam import accesslog, server
-    from ovn_integrate.ipam.identity import Known
-    from ovn_integrate.ipam.site import Open
+    from ovn_integrate.ipam.http import accesslog, server
+    from ovn_integrate.ipam.http.identity import Known
+    from ovn_integrate.ipam.http.site import Open
 
     files = files_of(options)
     log = accesslog.open_log(options["access_log"])
@@ -183,7 +183,7 @@ def _audit(where: str) -> audit.Audit:
 
 
 def _tokens(options: Mapping[str, Any], files: object) -> Tokens | None:
-    from ovn_integrate.ipam.tokens import Tokens
+    from ovn_integrate.ipam.http.tokens import Tokens
 
     if options["token_file"]:
         return Tokens(Path(options["token_file"]))

@@ -36,7 +36,7 @@ def token() -> None:
 @_file_option
 def create(app: App, name: str, role: str, token_file: str | None, form: str) -> None:
     """Make a token and print it, this once; it is good from now on."""
-    from ovn_integrate.ipam import tokens
+    from ovn_integrate.ipam.http import tokens
 
     made = tokens.create(_path(token_file), name, role)
     if not output.data({"changed": True, "name": name, "role": role, "token": made}, form):
@@ -47,7 +47,7 @@ def create(app: App, name: str, role: str, token_file: str | None, form: str) ->
 @_file_option
 def list(app: App, token_file: str | None, form: str) -> None:
     """Show which tokens there are."""
-    from ovn_integrate.ipam import tokens
+    from ovn_integrate.ipam.http import tokens
 
     rows: Any = [
         {"name": one.name, "role": one.role, "created": one.created}
@@ -61,7 +61,7 @@ def list(app: App, token_file: str | None, form: str) -> None:
 @_file_option
 def delete(app: App, name: str, token_file: str | None, form: str) -> None:
     """Make a token good for nothing, from now on."""
-    from ovn_integrate.ipam import tokens
+    from ovn_integrate.ipam.http import tokens
 
     deleted = tokens.delete(_path(token_file), name)
     output.outcome(deleted, f"token {name}: deleted", f"token {name}: there is none", form)

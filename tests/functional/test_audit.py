@@ -24,13 +24,13 @@ from ovn_integrate import audit, paths
 from ovn_integrate.cli.main import cli
 from ovn_integrate.enrol import app as enrolment
 from ovn_integrate.enrol.signer.desk import Desk
-from ovn_integrate.ipam import audited, server
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.bodies import RESOURCES
-from ovn_integrate.ipam.identity import Known
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.tokens import Tokens
-from ovn_integrate.ipam.tokens import create as new_token
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.http import audited, server
+from ovn_integrate.ipam.http.api import create_app
+from ovn_integrate.ipam.http.identity import Known
+from ovn_integrate.ipam.http.tokens import Tokens
+from ovn_integrate.ipam.http.tokens import create as new_token
+from ovn_integrate.ipam.resources.bodies import RESOURCES
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority
 from ovn_integrate.pki.ledger import Issued, Ledger

@@ -40,7 +40,7 @@ from pathlib import Path
 from ovn_integrate import web
 from ovn_integrate.enrol import app
 from ovn_integrate.enrol.signer.desk import Desk
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.store import Store
 
 address = sys.argv[1]
 northbound = sys.argv[2]

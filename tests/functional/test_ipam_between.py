@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ovn_integrate.contract import device_owners, tags
 from ovn_integrate.core.network import lock
-from ovn_integrate.ipam import ownership
-from ovn_integrate.ipam.model import ALIAS, Network, Port, Thing
-from ovn_integrate.ipam.security_model import SecurityGroup
+from ovn_integrate.ipam.plan import ownership
+from ovn_integrate.ipam.resources.model import ALIAS, Network, Port, Thing
+from ovn_integrate.ipam.resources.security_group.model import SecurityGroup
 from tests.asked import Bed
 from tests.unit.test_ipam_permit import bound, port, routed
 

@@ -11,13 +11,20 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.ipam import repair
-from ovn_integrate.ipam.bodies import FLOATING_IP, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET
-from ovn_integrate.ipam.findings import Finding
-from ovn_integrate.ipam.query import Query
-from ovn_integrate.ipam.routers import Gateway, Interface
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.audit import repair
+from ovn_integrate.ipam.audit.findings import Finding
+from ovn_integrate.ipam.engine.query import Query
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.resources.bodies import (
+    FLOATING_IP,
+    NETWORK,
+    PORT,
+    ROUTER,
+    SECURITY_GROUP,
+    SUBNET,
+)
+from ovn_integrate.ipam.resources.router.rules import Gateway, Interface
 from tests.functional.daemons import OvsdbServer
 from tests.functional.test_ipam_store import until
 

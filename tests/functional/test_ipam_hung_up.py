@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from ovn_integrate.ipam import api
+from ovn_integrate.ipam.http import api
 
 
 @pytest.mark.parametrize("tls", [False, True])

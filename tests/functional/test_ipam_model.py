@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask.testing import FlaskClient
 from hypothesis.stateful import run_state_machine_as_test
 
-from ovn_integrate.ipam import repair
+from ovn_integrate.ipam.audit import repair
 from tests.functional.daemons import OvsdbServer
 from tests.model import SETTINGS, Machine
 

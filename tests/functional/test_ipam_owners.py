@@ -9,14 +9,14 @@ import pytest
 
 from ovn_integrate.contract import tags
 from ovn_integrate.errors import DatabaseUnavailable
-from ovn_integrate.ipam import repair
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SECURITY_GROUP, SECURITY_RULE, SUBNET
-from ovn_integrate.ipam.findings import OWNERLESS
-from ovn_integrate.ipam.heritage import Heritage
+from ovn_integrate.ipam.audit import repair
+from ovn_integrate.ipam.audit.findings import OWNERLESS
+from ovn_integrate.ipam.engine.heritage import Heritage
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import SETTLED, Store
 from ovn_integrate.ipam.neutron_errors import PolicyNotAuthorized
-from ovn_integrate.ipam.permit import CHASSIS, OPERATOR, Identity
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import SETTLED, Store
+from ovn_integrate.ipam.permit.rules import CHASSIS, OPERATOR, Identity
+from ovn_integrate.ipam.resources.bodies import NETWORK, PORT, SECURITY_GROUP, SECURITY_RULE, SUBNET
 from tests.functional.daemons import OvsdbServer
 from tests.functional.test_ipam_store import make_network, until
 

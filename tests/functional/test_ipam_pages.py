@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from ovn_integrate.ipam import query
-from ovn_integrate.ipam.bodies import NETWORK, PORT
+from ovn_integrate.ipam.engine import query
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
 from ovn_integrate.ipam.neutron_errors import PortNotFound
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.resources.bodies import NETWORK, PORT
 from tests.functional.daemons import OvsdbServer
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from ovn_integrate.ipam import security_rows
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SECURITY_GROUP
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.api import create_app
 from ovn_integrate.ipam.neutron_errors import SecurityGroupInUse, SecurityGroupNotFound
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.resources.bodies import NETWORK, PORT, SECURITY_GROUP
+from ovn_integrate.ipam.resources.security_group import rows as security_rows
 from tests.functional.daemons import OvsdbServer
 
 Open = Callable[[str], Store]

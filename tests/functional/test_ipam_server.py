@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate.errors import DatabaseUnavailable
-from ovn_integrate.ipam import server
+from ovn_integrate.ipam.http import server
 from tests.functional.daemons import OvsdbServer
 from tests.functional.test_ipam_store import until
 
@@ -23,7 +23,7 @@ _SERVE = """
 import sys
 from pathlib import Path
 from ovn_integrate import web
-from ovn_integrate.ipam import server
+from ovn_integrate.ipam.http import server
 web.serve(
     lambda: server.application(sys.argv[1]),
     bind=f"unix:{sys.argv[2]}",

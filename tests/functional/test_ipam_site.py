@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovn_integrate.ipam.site import Open
+from ovn_integrate.ipam.http.site import Open
 from tests.functional.test_ipam_watched import BIND, Start, start
 
 __all__ = ["start"]  # a fixture

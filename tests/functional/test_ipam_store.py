@@ -15,26 +15,26 @@ import pytest
 from flask.testing import FlaskClient
 
 from ovn_integrate.errors import DatabaseUnavailable
-from ovn_integrate.ipam import rows
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
+from ovn_integrate.ipam.engine.query import Query
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.api import create_app
 from ovn_integrate.ipam.neutron_errors import (
     IpAddressGenerationFailure,
     NetworkInUse,
     NetworkNotFound,
 )
-from ovn_integrate.ipam.query import Query
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.resources import rows
+from ovn_integrate.ipam.resources.bodies import NETWORK, PORT, SUBNET
 from tests.functional.daemons import OvsdbServer
 
 Open = Callable[[str], Store]
 
 _CLIENT = """
 import json, sys
-from ovn_integrate.ipam.bodies import PORT
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.resources.bodies import PORT
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
 store = Store(sys.argv[1])
 store.start()
 assert store.wait_ready(20)

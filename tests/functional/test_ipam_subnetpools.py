@@ -12,10 +12,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from ovn_integrate.errors import Invalid
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.bodies import SUBNET_POOL
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.api import create_app
+from ovn_integrate.ipam.resources.bodies import SUBNET_POOL
 from tests.functional.daemons import OvsdbServer
 from tests.functional.test_ipam_routers import Neutron
 

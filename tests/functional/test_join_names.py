@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ovn_integrate.enrol import known
 from ovn_integrate.errors import Conflict, DatabaseUnavailable, Error, NotFound, NotPermitted
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.store import Store
 from ovn_integrate.pki import register as registers
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority

@@ -23,7 +23,7 @@ from ovn_integrate.errors import (
     NotFound,
     NotPermitted,
 )
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.store import Store
 from ovn_integrate.pki import authority as authorities
 from ovn_integrate.pki import tokens, x509
 from ovn_integrate.pki.authority import Authority

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from ovn_integrate.enrol.limit import Limit, network
 from ovn_integrate.errors import Conflict, DatabaseUnavailable, NotFound, NotPermitted
-from ovn_integrate.ipam.identity import Known
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.identity import Known
 from ovn_integrate.ipam.neutron_errors import Unauthorized
-from ovn_integrate.ipam.store import Store
 from ovn_integrate.pki import ledger, tokens, x509
 from ovn_integrate.pki.authority import Authority
 from ovn_integrate.pki.ledger import Issued, Ledger

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.api import create_app
 from tests.functional.conftest import folder, nb, ovsdb_server, stores
 from tests.functional.daemons import OvsdbServer
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ovn_integrate.errors import Invalid
-from ovn_integrate.ipam import bodies
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET, Resource
-from ovn_integrate.ipam.ports import Wish
+from ovn_integrate.ipam.resources import bodies
+from ovn_integrate.ipam.resources.bodies import NETWORK, PORT, SUBNET, Resource
+from ovn_integrate.ipam.resources.port.rules import Wish
 
 ID = "11111111-2222-3333-4444-555555555555"
 

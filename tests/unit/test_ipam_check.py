@@ -9,9 +9,11 @@ from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any
 
-from ovn_integrate.ipam import check, dhcp, l3_rows, rows
-from ovn_integrate.ipam.findings import Finding, NewMac, Readdress
-from ovn_integrate.ipam.model import Network, Port, Subnet
+from ovn_integrate.ipam.audit import check
+from ovn_integrate.ipam.audit.findings import Finding, NewMac, Readdress
+from ovn_integrate.ipam.resources import l3_rows, rows
+from ovn_integrate.ipam.resources.model import Network, Port, Subnet
+from ovn_integrate.ipam.resources.subnet import dhcp
 
 NETWORK = Network(id="76df5973-91b8-47ba-908a-1903359e4631", name="foo")
 SUBNET = Subnet(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate.contract import device_owners, tags
-from ovn_integrate.ipam.heritage import give
+from ovn_integrate.ipam.engine.heritage import give
 from tests.asked import Asked, Bed
 from tests.unit.test_ipam_permit import ID, OTHER_ID, SWARM_ID, at, bound, port, routed
 

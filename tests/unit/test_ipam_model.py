@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from hypothesis.stateful import run_state_machine_as_test
 
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.service import Service
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.http.api import create_app
 from tests.model import SETTINGS, Machine, MemoryStore
 
 

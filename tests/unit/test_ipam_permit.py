@@ -11,8 +11,12 @@ from ovn_integrate.contract import device_owners, tags
 from ovn_integrate.core.network import lock
 from ovn_integrate.core.way_out import routers
 from ovn_integrate.host import gateway
-from ovn_integrate.ipam import allocate, ownership, permit_chassis, permit_facts, permit_l3
-from ovn_integrate.ipam.model import Thing
+from ovn_integrate.ipam import allocate
+from ovn_integrate.ipam.permit import chassis as permit_chassis
+from ovn_integrate.ipam.permit import facts as permit_facts
+from ovn_integrate.ipam.permit import l3 as permit_l3
+from ovn_integrate.ipam.plan import ownership
+from ovn_integrate.ipam.resources.model import Thing
 from tests.asked import Asked, Bed
 
 ID, OTHER_ID, SWARM_ID = "ab" * 32, "cd" * 32, "s" * 25

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ovn_integrate.errors import Invalid
-from ovn_integrate.ipam import query
-from ovn_integrate.ipam.bodies import NETWORK, PORT
-from ovn_integrate.ipam.model import Network
+from ovn_integrate.ipam.engine import query
 from ovn_integrate.ipam.neutron_errors import NetworkNotFound
+from ovn_integrate.ipam.resources.bodies import NETWORK, PORT
+from ovn_integrate.ipam.resources.model import Network
 
 NETWORKS = [
     Network(id="3", name="c", mtu=1400, tags=("x", "y")),

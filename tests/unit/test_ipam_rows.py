@@ -9,9 +9,10 @@ from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any
 
-from ovn_integrate.ipam import dhcp, rows
-from ovn_integrate.ipam.index import Index
-from ovn_integrate.ipam.model import Network, Pair, Port, Route, Subnet, value
+from ovn_integrate.ipam.plan.index import Index
+from ovn_integrate.ipam.resources import rows
+from ovn_integrate.ipam.resources.model import Network, Pair, Port, Route, Subnet, value
+from ovn_integrate.ipam.resources.subnet import dhcp
 
 NETWORK = Network(
     id="76df5973-91b8-47ba-908a-1903359e4631",

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from ovn_integrate.core.addresses.pools import PoolId
 from ovn_integrate.core.network import options
 from ovn_integrate.errors import Error, Invalid
-from ovn_integrate.ipam import bodies
-from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.resources import bodies
+from ovn_integrate.ipam.resources.bodies import RESOURCES
 from ovn_integrate.plugins.libnetwork import wire
 
 SCOPED = ("fe80::1%x || ip4", "fd00::5%eth0", "fd00::%x 10.0.0.9/64", "fd00::%y/64")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovn_integrate import jsontext
-from ovn_integrate.ipam import bodies
 from ovn_integrate.ipam.neutron_errors import HTTPBadRequest
+from ovn_integrate.ipam.resources import bodies
 
 REFUSED = (
     *(f'{{"a": {word}}}' for word in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999")),

@@ -12,6 +12,11 @@ import ovn_integrate
 PACKAGE = Path(ovn_integrate.__file__).parent
 LONGEST = 400  # lines of a module
 
+# The models of all kinds of things of the API, each in its kind's folder: a room of its own, as
+# what is planned is made of them, and the rules are about what is planned.
+MODELS = "ipam/resources/*/model"
+OF_MODELS = {"model", "l3", "standard"}
+
 # The rooms of the package by floors, the highest first: folders with all in them, and modules that
 # stand alone. A module imports from its own room and from lower floors.
 FLOORS = (
@@ -25,7 +30,13 @@ FLOORS = (
     ("core/addresses", "core/policy", "core/way_out"),
     ("core/names", "core/network", "core/probe"),
     ("core/link",),
-    ("clients/docker", "clients/neutron", "enrol", "ipam"),
+    ("clients/docker", "clients/neutron", "enrol", "ipam/audit", "ipam/http"),
+    ("ipam/engine",),
+    ("ipam/permit",),
+    ("ipam/resources",),
+    ("ipam/plan",),
+    (MODELS,),
+    ("ipam/allocate", "ipam/neutron_errors"),
     ("host",),
     ("audit", "drawing", "group_commit", "init", "periodic", "pki", "servers", "web"),
     (
@@ -49,12 +60,12 @@ IMPORTERS = {
     "pyroute2": {"netlink"},
     "subprocess": {"runner.py"},
     "cryptography": {"pki/proof.py", "pki/reading.py", "pki/x509.py"},
-    "prometheus_client": {"ipam/metrics.py"},
+    "prometheus_client": {"ipam/http/metrics.py"},
     "gunicorn": {"web"},
     "requests": {"clients/neutron/exchange.py"},
     "urllib3": {"clients/neutron/failover.py"},
     "keystoneauth1": {"clients/neutron/keystone.py"},
-    "flask": {"plugins/libnetwork/app.py", "ipam/api.py"},
+    "flask": {"plugins/libnetwork/app.py", "ipam/http/api.py"},
     "tabulate": {"cli/output.py"},
     # The answers are written in it, and files of the host are read and written.
     "yaml": {"cli/output.py", "host/hostfile.py", "host/nics/persist/netplan.py"},
@@ -67,7 +78,7 @@ EDGES = {
     "plugins/libnetwork/app.py",
     "core/names/container_names.py",
     "enrol/signer/server.py",
-    "ipam/api.py",
+    "ipam/http/api.py",
     "group_commit.py",
     "periodic.py",
     "web/exchange.py",
@@ -112,6 +123,8 @@ def _read(file: Path) -> Module:
 def _room(path: Path) -> str:
     """The room of a file, or of what an import names, by its place below the package."""
     parts = path.with_suffix("").parts
+    if parts[:2] == ("ipam", "resources") and OF_MODELS.intersection(parts[2:]):
+        return MODELS
     names = ["/".join(parts[:length]) for length in range(len(parts), 0, -1)]
     return next((name for name in names if name in FLOOR), "")
 

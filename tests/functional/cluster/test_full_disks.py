@@ -15,9 +15,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.api import create_app
 from tests.functional.cluster.bed import until
 from tests.functional.daemons import Member, make_cluster
 from tests.functional.disks import full, small_disk

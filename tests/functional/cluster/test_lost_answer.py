@@ -11,13 +11,20 @@ from typing import Any
 
 import pytest
 
-from ovn_integrate.ipam.bodies import NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET, Resource
-from ovn_integrate.ipam.draft import Request
+from ovn_integrate.ipam.engine.query import Query
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
 from ovn_integrate.ipam.neutron_errors import ServiceUnavailable
-from ovn_integrate.ipam.query import Query
-from ovn_integrate.ipam.routers import Interface
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.plan.draft import Request
+from ovn_integrate.ipam.resources.bodies import (
+    NETWORK,
+    PORT,
+    ROUTER,
+    SECURITY_GROUP,
+    SUBNET,
+    Resource,
+)
+from ovn_integrate.ipam.resources.router.rules import Interface
 from tests.functional.cluster.proxy import Proxy
 from tests.functional.daemons import OvsdbServer
 

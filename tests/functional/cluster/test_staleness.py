@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ovn_integrate.errors import NotFound
-from ovn_integrate.ipam.bodies import NETWORK, PORT, SUBNET
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.resources.bodies import NETWORK, PORT, SUBNET
 from tests.functional.cluster.proxy import Proxy
 from tests.functional.daemons import OvsdbServer
 

@@ -47,7 +47,7 @@ def serve(what: str, bind: str, folder: Path, *, keep_alive: bool) -> subprocess
     code = (
         "from pathlib import Path; from ovn_integrate import web\n"
         "from ovn_integrate.plugins.libnetwork import server as driver\n"
-        "from ovn_integrate.ipam import server as ipam\n"
+        "from ovn_integrate.ipam.http import server as ipam\n"
         "from tests.functional.driver import guarded\n"
         f"web.serve(lambda: {what}, bind={bind!r}, pidfile=Path({str(folder / 'pid')!r}), "
         f"keep_alive={keep_alive})"

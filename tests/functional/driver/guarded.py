@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ovn_integrate.ipam import server
-from ovn_integrate.ipam.identity import IDENTITY
-from ovn_integrate.ipam.permit import CHASSIS, OPERATOR, Identity
-from ovn_integrate.ipam.watched import Wsgi
+from ovn_integrate.ipam.http import server
+from ovn_integrate.ipam.http.identity import IDENTITY
+from ovn_integrate.ipam.http.watched import Wsgi
+from ovn_integrate.ipam.permit.rules import CHASSIS, OPERATOR, Identity
 
 TOKEN = "of an operator"
 
 
 class Operator:
-    """What a client sends with its requests (`driver.keystone.Access`)."""
+    """What a client sends with its requests (`clients.neutron.keystone.Access`)."""
 
     verify = True
 

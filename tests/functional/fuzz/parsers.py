@@ -13,8 +13,9 @@ from pathlib import Path
 import atheris
 
 _LOOKED_INTO = (
-    *("driver.options", "driver.policy", "driver.pools", "driver.wire", "host.hostfile"),
-    *("ipam.bodies", "ipam.convert", "ipam.tokens", "pki.tokens", "web.framing"),
+    *("core.network.options", "core.network.reachability", "core.addresses.pools"),
+    *("plugins.libnetwork.wire", "host.hostfile", "pki.tokens", "web.framing"),
+    *("ipam.resources.bodies", "ipam.resources.convert", "ipam.http.tokens"),
 )
 
 with atheris.instrument_imports(include=[f"ovn_integrate.{name}" for name in _LOOKED_INTO]):
@@ -22,8 +23,8 @@ with atheris.instrument_imports(include=[f"ovn_integrate.{name}" for name in _LO
     from ovn_integrate.core.network import options, reachability
     from ovn_integrate.errors import Error
     from ovn_integrate.host import hostfile
-    from ovn_integrate.ipam import bodies
-    from ovn_integrate.ipam import tokens as api_tokens
+    from ovn_integrate.ipam.http import tokens as api_tokens
+    from ovn_integrate.ipam.resources import bodies
     from ovn_integrate.pki import tokens as join_tokens
     from ovn_integrate.plugins.libnetwork import app
     from ovn_integrate.web.framing import LARGEST, Body, Header, Refused, check

@@ -15,11 +15,11 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ovn_integrate.ipam import repair
-from ovn_integrate.ipam.api import App, create_app
-from ovn_integrate.ipam.bodies import RESOURCES
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.audit import repair
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.api import App, create_app
+from ovn_integrate.ipam.resources.bodies import RESOURCES
 from tests import chance
 from tests.functional.daemons import OvsdbServer
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
-from ovn_integrate.ipam.api import create_app
-from ovn_integrate.ipam.service import Service
-from ovn_integrate.ipam.store import Store
+from ovn_integrate.ipam.engine.service import Service
+from ovn_integrate.ipam.engine.store import Store
+from ovn_integrate.ipam.http.api import create_app
 from ovn_integrate.servers import Connection
 from tests.functional.daemons import OvsdbServer
 from tests.functional.neutrons import beside

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from ovn_integrate.ipam.bodies import Resource
+from ovn_integrate.ipam.resources.bodies import Resource
 from tests.functional.matrix.values import ALL, Values, tags
 from tests.functional.matrix.world import World, layers
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.resources.bodies import RESOURCES
 from tests.functional.matrix import table
 from tests.functional.matrix.cases import Case, Cases, Route, routes
 from tests.functional.matrix.table import Line

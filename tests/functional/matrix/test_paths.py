@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ovn_integrate.contract import idempotency
-from ovn_integrate.ipam.bodies import RESOURCES
+from ovn_integrate.ipam.resources.bodies import RESOURCES
 from tests.functional.matrix.cases import Cases, Route
 from tests.functional.matrix.world import OPERATOR, READER, A, B, World
 

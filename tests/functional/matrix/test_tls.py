@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from ovn_integrate.ipam.api import create_app
+from ovn_integrate.ipam.http.api import create_app
 from ovn_integrate.web import Files
 from tests.certificates import Authority
 from tests.functional.matrix.cases import MISSING, Route, routes

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ovn_integrate.ipam.bodies import PORT_FORWARDING, RESOURCES, Resource
+from ovn_integrate.ipam.resources.bodies import PORT_FORWARDING, RESOURCES, Resource
 from tests.functional.matrix.things import (
     DOCKER_A,
     DOCKER_B,

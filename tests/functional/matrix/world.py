@@ -22,8 +22,9 @@ from werkzeug.wrappers import Response
 
 from ovn_integrate.enrol.app import application as enrolment
 from ovn_integrate.enrol.signer.desk import Desk
-from ovn_integrate.ipam import rows, server, tokens
-from ovn_integrate.ipam.identity import Known
+from ovn_integrate.ipam.http import server, tokens
+from ovn_integrate.ipam.http.identity import Known
+from ovn_integrate.ipam.resources import rows
 from ovn_integrate.pki.authority import Authority
 from ovn_integrate.pki.ledger import CERTIFICATE, Issued, Ledger
 from tests.functional.daemons import OvsdbServer

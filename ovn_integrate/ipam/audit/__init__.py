@@ -1,0 +1,1 @@
+"""What in Northbound contradicts itself, and its repair."""

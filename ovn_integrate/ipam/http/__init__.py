@@ -1,0 +1,1 @@
+"""The IPAM server's HTTP face: the API, who asks, documents, metrics and logs."""

@@ -1,0 +1,1 @@
+"""What there is, and what a request plans to change, before anything is written."""
