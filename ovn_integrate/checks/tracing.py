@@ -13,6 +13,7 @@ from ovn_integrate.checks.facts import Facts
 from ovn_integrate.checks.flowpath import Hop
 from ovn_integrate.checks.trace_endpoints import Ends
 from ovn_integrate.clients.neutron.client import Client, Resource
+from ovn_integrate.contract.way_out import ROUTER
 from ovn_integrate.errors import Error
 from ovn_integrate.ovsdb import SB, Row, Session
 
@@ -24,7 +25,6 @@ _BINDINGS = {
     "Port_Binding": ["logical_port", "chassis", "type"],
 }
 _ROUTER = "network:router"
-_DOCKERS = "docker-"
 _CLOSED = "@neutron_pg_drop"
 
 
@@ -151,7 +151,7 @@ class _Telling:
         if str(found.get("device_owner", "")).startswith(_ROUTER):
             return "the router's port " + ", ".join(f["ip_address"] for f in found["fixed_ips"])
         name = str(found.get("dns_name") or found.get("name") or "")
-        of = name.removeprefix(_DOCKERS)
+        of = name.removeprefix(ROUTER)
         # A router that is there for a logical network is called after it.
         return self._ends.called(name) or (of != name and self._known("networks", of)) or name
 

@@ -26,12 +26,24 @@ HOST = "ovn-integrate.host"
 """Which host has a port, in its ``binding:profile``, where ``binding:host_id`` names another: that
 of the VM which the host is."""
 
+OWN_MAC = "ovn-integrate.mac"
+"""There, too: the MAC address that a port had before an endpoint took it."""
+
+LINK = "ovn-integrate.link"
+"""There, too: the link of a port that was plugged into a container."""
+
 
 def host_of(port: Mapping[str, Any]) -> str:
     """The host that a port is on; empty for none."""
     inner = (port.get("binding:profile") or {}).get(HOST)
     return str(inner or port.get("binding:host_id") or "")
 
+
+LOCK = "docker:lock"
+"""A port that is a lock of its network: the host that has the port has the lock."""
+
+LOCK_MAC = "02:6c:6f:63:6b:00"
+"""The MAC address of that port, of which a network has one."""
 
 TESTER = "ovn-integrate:tester"
 """The end of a test that whoever runs it has."""

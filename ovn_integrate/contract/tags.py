@@ -14,6 +14,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+DOCKER = "docker:"
+"""What all of these begin with."""
 
 MADE = "docker:made"
 POLICY = "docker:policy"
@@ -22,14 +27,21 @@ PUBLISHED = "docker:published"
 GROUPED = (POLICY, PUBLISHED)
 """Of networks that have security groups."""
 
-_HOLDER = "docker:"
+OF_NETWORK = "docker:network:"
+"""Before the id of a logical network: of what belongs to it."""
+
+AT, POOL, LENT = "at", "pool", "lent"
+PLACED = (AT, POOL, LENT)
+"""The kinds of tags that end with the digest of a host's name."""
+
+ALIAS = "alias:"
+"""What a tag of a port begins with that gives it a further name."""
+
 _MTU = ":mtu="
-_AT = ":at="
-_ALIAS = "alias:"
-_POOL = {True: ":pool=", False: ":lent="}
+_AT = f":{AT}="
+_POOL = {True: f":{POOL}=", False: f":{LENT}="}
 _CLOSED = ":policy"
 _GATEWAY = ":gateway="
-_NETWORK = "docker:network:"
 # Older Neutrons take tags of at most 60 characters.
 _ID_LENGTH = 32
 _HOST_LENGTH = 12
@@ -40,9 +52,37 @@ SWARM = "swarm"
 _SWARM_ID_LENGTH = 25  # swarmkit's identity.NewID; Docker's own ids have 64 digits
 
 
+@dataclass(frozen=True)
+class Tag:
+    """A tag of a Docker network: ``docker:ID``, or ``docker:ID:KIND=VALUE``."""
+
+    docker_id: str
+    kind: str = ""
+    value: str = ""
+
+    @property
+    def of_swarm(self) -> bool:
+        return is_of_swarm(self.docker_id)
+
+
+def parse(tag: str) -> Tag | None:
+    """The Docker network of a tag, and what it says; None for other tags."""
+    if not tag.startswith(DOCKER) or tag.startswith(OF_NETWORK) or tag in (MADE, *GROUPED):
+        return None
+    docker_id, _, rest = tag[len(DOCKER) :].partition(":")
+    kind, _, value = rest.partition("=")
+    return Tag(docker_id, kind, value) if docker_id else None
+
+
+@lru_cache(maxsize=4096)
+def digest(host: str) -> str:
+    """What a tag has of the name of a host."""
+    return hashlib.sha256(host.encode()).hexdigest()[:_HOST_LENGTH]
+
+
 def of(network_id: str) -> str:
     """The tag of a Docker network, which is found by it."""
-    return f"{_HOLDER}{short(network_id)}"
+    return f"{DOCKER}{short(network_id)}"
 
 
 def with_mtu(network_id: str, mtu: int) -> str:
@@ -57,7 +97,7 @@ def with_policy(network_id: str) -> str:
 
 def network(id: str) -> str:
     """The tag of what belongs to a logical network."""
-    return f"{_NETWORK}{id}"
+    return f"{OF_NETWORK}{id}"
 
 
 def mtu(tags: Iterable[str], network_id: str) -> int | None:
@@ -81,7 +121,7 @@ def at(network_id: str, host: str) -> str:
 
     :param host: its ``system-id``, of which a digest goes into the tag.
     """
-    return f"{of(network_id)}{_AT}{_digest(host)}"
+    return f"{of(network_id)}{_AT}{digest(host)}"
 
 
 def is_at(text: str, host: str | None = None) -> bool:
@@ -89,28 +129,28 @@ def is_at(text: str, host: str | None = None) -> bool:
 
     What is being made has one as its description, as it has no tag at first.
     """
-    of_some = text.startswith(_HOLDER) and _AT in text
-    return of_some and (host is None or text.endswith(f"{_AT}{_digest(host)}"))
+    of_some = text.startswith(DOCKER) and _AT in text
+    return of_some and (host is None or text.endswith(f"{_AT}{digest(host)}"))
 
 
 def held_by(text: str) -> str:
     """The beginning of the id of the Docker network in such a tag."""
-    return text.removeprefix(_HOLDER).partition(_AT)[0]
+    return text.removeprefix(DOCKER).partition(_AT)[0]
 
 
 def held_at(tags: Iterable[str], host: str) -> list[str]:
     """The beginnings of the ids of the Docker networks that are on a host."""
-    end = f"{_AT}{_digest(host)}"
-    return [tag.removeprefix(_HOLDER).removesuffix(end) for tag in tags if tag.endswith(end)]
+    end = f"{_AT}{digest(host)}"
+    return [tag.removeprefix(DOCKER).removesuffix(end) for tag in tags if tag.endswith(end)]
 
 
 def held_somewhere(tags: Sequence[str]) -> list[str]:
     """The same of those of which no host is written down, unless it is a swarm alone."""
-    swarm = f"{_AT}{_digest(SWARM)}"
+    swarm = f"{_AT}{digest(SWARM)}"
     placed = {tag.partition(_AT)[0] for tag in tags if _AT in tag and not tag.endswith(swarm)}
     # Whatever is left of a Docker network: not all of its tags come and go at once.
     owners = dict.fromkeys(":".join(tag.split(":")[:2]) for tag in holders(tags))
-    return [owner.removeprefix(_HOLDER) for owner in owners if owner not in placed]
+    return [owner.removeprefix(DOCKER) for owner in owners if owner not in placed]
 
 
 def places(tags: Iterable[str], network_id: str) -> list[str]:
@@ -121,7 +161,7 @@ def places(tags: Iterable[str], network_id: str) -> list[str]:
 def of_host(tags: Iterable[str], network_id: str, host: str) -> list[str]:
     """The tags of a Docker network that are there for one host."""
     kinds = (_AT, *_POOL.values())
-    own = {f"{of(network_id)}{kind}{_digest(host)}" for kind in kinds}
+    own = {f"{of(network_id)}{kind}{digest(host)}" for kind in kinds}
     return [tag for tag in tags if tag in own]
 
 
@@ -146,11 +186,11 @@ def with_pool(network_id: str, host: str, *, made: bool) -> str:
 def has_pool(tags: Iterable[str], host: str, *, made: bool) -> bool:
     """Whether some Docker network of a host has such a tag."""
     ending = _ending(host, made=made)
-    return any(tag.startswith(_HOLDER) and tag.endswith(ending) for tag in tags)
+    return any(tag.startswith(DOCKER) and tag.endswith(ending) for tag in tags)
 
 
 def _ending(host: str, *, made: bool) -> str:
-    return _POOL[made] + _digest(host)
+    return _POOL[made] + digest(host)
 
 
 def belonging(tags: Iterable[str], network_id: str) -> list[str]:
@@ -163,22 +203,18 @@ def belonging(tags: Iterable[str], network_id: str) -> list[str]:
 
 def holders(tags: Iterable[str]) -> list[str]:
     """The tags that say that some Docker network is on this network."""
-    return [tag for tag in tags if tag.startswith(_HOLDER) and tag not in (MADE, POLICY, PUBLISHED)]
+    return [tag for tag in tags if tag.startswith(DOCKER) and tag not in (MADE, POLICY, PUBLISHED)]
 
 
 def _value(tags: Iterable[str], start: str) -> str | None:
     return next((tag.removeprefix(start) for tag in tags if tag.startswith(start)), None)
 
 
-def _digest(host: str) -> str:
-    return hashlib.sha256(host.encode()).hexdigest()[:_HOST_LENGTH]
-
-
 def alias(name: str) -> str:
     """The tag of a port that gives it a further name, as this program's IPAM server reads it."""
-    return f"{_ALIAS}{name}"
+    return f"{ALIAS}{name}"
 
 
 def without_aliases(tags: Iterable[str]) -> list[str]:
     """The tags of a port that are not further names."""
-    return [tag for tag in tags if not tag.startswith(_ALIAS)]
+    return [tag for tag in tags if not tag.startswith(ALIAS)]

@@ -20,6 +20,7 @@ from ipaddress import IPv4Interface
 from typing import Any
 
 from ovn_integrate import faultpoint, netlink, paths, servers
+from ovn_integrate.contract.way_out import PHYSICAL_NETWORK
 from ovn_integrate.errors import NotConfigured
 from ovn_integrate.host import bridge, interfaces, packet_filter, settings, vswitch
 from ovn_integrate.host.packet_filter import links, ports, published, tables
@@ -30,7 +31,6 @@ from ovn_integrate.host.packet_filter.wanted import Wanted
 from ovn_integrate.ovsdb import Change, Session
 
 NAME = "br-ovn-gw"
-PHYSICAL_NETWORK = "ovn-gw"
 
 TABLES = {**bridge.TABLES, "Interface": [*bridge.TABLES["Interface"], "mtu_request"]}
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import pairwise
 
+from ovn_integrate.contract.device_owners import LOCK_MAC
+
 Address = IPv4Address | IPv6Address
 Cidr = IPv4Network | IPv6Network
 Span = tuple[int, int]
@@ -173,8 +175,9 @@ def eui64(cidr: Cidr, mac: str) -> IPv6Address:
     return IPv6Address(int(cidr.network_address) | int.from_bytes(interface, "big"))
 
 
-OF_FLOATING_MACS, LOCK_MAC = "02:f1:", "02:6c:6f:63:6b:00"
-"""How the MAC of a floating IP begins, and by which the driver locks a network."""
+OF_FLOATING_MACS = "02:f1:"
+"""How the MAC of a floating IP begins."""
+
 SPECIAL_MACS = (OF_FLOATING_MACS, LOCK_MAC)
 
 

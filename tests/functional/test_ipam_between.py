@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ovn_integrate.contract import device_owners, tags
-from ovn_integrate.core.network import lock
+from ovn_integrate.contract.tags import ALIAS, parse
 from ovn_integrate.ipam.plan import ownership
-from ovn_integrate.ipam.resources.model import ALIAS, Network, Port, Thing
+from ovn_integrate.ipam.resources.model import Network, Port, Thing
 from ovn_integrate.ipam.resources.security_group.model import SecurityGroup
 from tests.asked import Bed
 from tests.unit.test_ipam_permit import bound, port, routed
@@ -218,7 +218,7 @@ class Attacker(RuleBasedStateMachine):
     def compare(self, old: Thing, new: Thing | None, before: dict[str, Thing]) -> None:
         if new is None:
             assert isinstance(old, Port), old
-            assert old.device_owner == lock.OWNER, old
+            assert old.device_owner == device_owners.LOCK, old
             return
         changed = {
             one.name
@@ -227,7 +227,7 @@ class Attacker(RuleBasedStateMachine):
         }
         if "tags" in changed:
             gone = [tag for tag in old.tags if tag not in new.tags]
-            swarms = [one for one in gone if (known := ownership.parse(one)) and known.of_swarm]
+            swarms = [one for one in gone if (known := parse(one)) and known.of_swarm]
             assert all((_ME, tag) in old.marks or tag in swarms for tag in gone), (old, new)
             added = [tag for tag in new.tags if tag not in old.tags]
             named = isinstance(old, Port)
@@ -295,10 +295,10 @@ class Attacker(RuleBasedStateMachine):
                     device_owners.RESERVED,
                     device_owners.SET_ASIDE,
                 ),
-                *(device_owners.TESTED, "network:router_interface", lock.OWNER),
+                *(device_owners.TESTED, "network:router_interface", device_owners.LOCK),
             ],
             "binding:host_id": ["", "chassis-a", "chassis-b"],
-            "mac_address": ["02:00:00:00:00:09", lock._MAC, "ff:ff:ff:ff:ff:ff"],
+            "mac_address": ["02:00:00:00:00:09", device_owners.LOCK_MAC, "ff:ff:ff:ff:ff:ff"],
             "fixed_ips": [
                 [{"ip_address": f"10.{number % 2}.0.{number % 7}"}],
                 [],

@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 
 from ovn_integrate.contract import device_owners, tags
-from ovn_integrate.core.network import lock
+from ovn_integrate.contract.way_out import PHYSICAL_NETWORK
 from ovn_integrate.core.way_out import routers
-from ovn_integrate.host import gateway
-from ovn_integrate.ipam import allocate
 from ovn_integrate.ipam.permit import chassis as permit_chassis
 from ovn_integrate.ipam.permit import facts as permit_facts
 from ovn_integrate.ipam.permit import l3 as permit_l3
-from ovn_integrate.ipam.plan import ownership
 from ovn_integrate.ipam.resources.model import Thing
 from tests.asked import Asked, Bed
 
@@ -89,7 +86,7 @@ def way_out(asked: Asked) -> dict[str, Any]:
         **{
             "router:external": True,
             "provider:network_type": "flat",
-            "provider:physical_network": gateway.PHYSICAL_NETWORK,
+            "provider:physical_network": PHYSICAL_NETWORK,
         },
     )
 
@@ -486,11 +483,15 @@ def test_an_address_that_is_set_aside(bed: Bed, theirs: dict[str, Any]) -> None:
 
 
 def test_a_lock_is_its_holders_until_it_is_old(bed: Bed, theirs: dict[str, Any]) -> None:
-    locked = {"mac_address": "02:6c:6f:63:6b:00", "device_owner": lock.OWNER, "fixed_ips": []}
+    locked = {
+        "mac_address": device_owners.LOCK_MAC,
+        "device_owner": device_owners.LOCK,
+        "fixed_ips": [],
+    }
     body = {"port": {"network_id": theirs["id"], **locked}}
     assert bed.a.ask("POST", "ports", body)[0] == 403  # it is not on the network
     own = bound(bed.a, theirs)
-    assert bed.a.put(f"ports/{own['id']}", device_owner=lock.OWNER) == 403
+    assert bed.a.put(f"ports/{own['id']}", device_owner=device_owners.LOCK) == 403
     held = bed.b.make("ports", **body["port"])
     bed.join(bed.a, theirs, OTHER_ID)
     assert bed.a.delete(f"ports/{held['id']}") == 403
@@ -869,18 +870,3 @@ def test_what_would_be_wrong_is_not_told_of_what_is_anothers(bed: Bed, net: dict
     bound(bed.b, net)
     assert bed.operator.delete(f"networks/{net['id']}") == 409
     assert bed.a.delete(f"networks/{net['id']}") == 403
-
-
-def test_the_words_are_those_of_the_driver() -> None:
-    for name in ("MADE", "TAKEN", "RESERVED", "SET_ASIDE", "PLUGGED", "TESTER", "TESTED", "HOST"):
-        assert getattr(permit_facts, name) == getattr(device_owners, name), name
-    assert permit_facts.LOCK == lock.OWNER
-    assert allocate.LOCK_MAC == lock._MAC
-    assert permit_facts.PHYSICAL_NETWORK == gateway.PHYSICAL_NETWORK
-    assert (ownership.MADE, ownership.GROUPED) == (tags.MADE, tags.GROUPED)
-    assert tags.network("n") == f"{ownership.OF_NETWORK}n"
-    assert routers._name("n") == "docker-n"
-    parsed = ownership.parse(tags.at(ID, "chassis-a"))
-    assert parsed == ownership.Tag(tags.short(ID), "at", ownership.digest("chassis-a"))
-    parsed = ownership.parse(tags.with_pool(ID, "h", made=False))
-    assert parsed == ownership.Tag(tags.short(ID), "lent", ownership.digest("h"))

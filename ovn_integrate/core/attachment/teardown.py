@@ -10,9 +10,8 @@ from contextlib import suppress
 
 from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract import tags
-from ovn_integrate.contract.device_owners import RESERVED
+from ovn_integrate.contract.device_owners import LOCK, RESERVED
 from ovn_integrate.core.addresses import reserved_addresses
-from ovn_integrate.core.network import lock
 from ovn_integrate.core.policy import isolation
 from ovn_integrate.core.policy.groups import Groups
 from ovn_integrate.core.way_out import routers
@@ -58,7 +57,7 @@ def delete(client: Client, id: str) -> None:
     """
     routers.dismantle_of(client, id)
     # Of engines that died before they told what became of an address, and of dead processes.
-    for port in client.query("ports", network_id=id, device_owner=[RESERVED, lock.OWNER]):
+    for port in client.query("ports", network_id=id, device_owner=[RESERVED, LOCK]):
         with suppress(NotPermitted):  # another host's, which has it as long as it says so
             client.delete("ports", port["id"])
     client.delete("networks", id)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract import tags
 from ovn_integrate.contract.device_owners import ENDPOINTS, RESERVED
+from ovn_integrate.contract.way_out import PHYSICAL_NETWORK
 from ovn_integrate.core.addresses.reservation_cache import Notes
 from ovn_integrate.core.attachment import teardown
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.endpoint.ports import Ports
 from ovn_integrate.core.way_out import routers
 from ovn_integrate.errors import NotFound
-from ovn_integrate.host import gateway
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def free(client: Client, one: Held, chassis: str) -> None:
 
 def exits(networks_of: Mapping[str, frozenset[str]]) -> list[str]:
     """Those chassis by which a router can go out, of some with their physical networks."""
-    return sorted(name for name, has in networks_of.items() if gateway.PHYSICAL_NETWORK in has)
+    return sorted(name for name, has in networks_of.items() if PHYSICAL_NETWORK in has)
 
 
 def _router(client: Client, port: Resource, others: Sequence[str]) -> Held:

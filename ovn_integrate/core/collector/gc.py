@@ -27,7 +27,14 @@ from ovn_integrate.clients.docker.engine import Known
 from ovn_integrate.clients.neutron import keystone
 from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract import tags
-from ovn_integrate.contract.device_owners import ENDPOINTS, RESERVED, SET_ASIDE, TAKEN, host_of
+from ovn_integrate.contract.device_owners import (
+    ENDPOINTS,
+    LOCK,
+    RESERVED,
+    SET_ASIDE,
+    TAKEN,
+    host_of,
+)
 from ovn_integrate.core.addresses.reservation_cache import Notes
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.collector.in_flight import PATH
@@ -62,7 +69,7 @@ PAUSE = 3.0
 _ORPHANED = 20.0
 
 # Ports on a logical network that go with it.
-_GO_WITH_IT = (RESERVED, SET_ASIDE, lock.OWNER)
+_GO_WITH_IT = (RESERVED, SET_ASIDE, LOCK)
 
 
 class Collector:
@@ -142,7 +149,7 @@ class Collector:
         return Inventory(
             host,
             ports,
-            list(filter(lock.is_dead, client.query("ports", device_owner=lock.OWNER))),
+            list(filter(lock.is_dead, client.query("ports", device_owner=LOCK))),
             self._links.all_attached(),
             netlink.veths(),
             networks,

@@ -14,7 +14,7 @@ from typing import Any
 
 from ovn_integrate import netlink
 from ovn_integrate.clients.neutron.client import Client, Resource
-from ovn_integrate.contract.device_owners import PLUGGED, host_of
+from ovn_integrate.contract.device_owners import LINK, PLUGGED, host_of
 from ovn_integrate.core.endpoint.endpoint_request import Identity
 from ovn_integrate.core.endpoint.mode import Modes
 from ovn_integrate.core.endpoint.ports import undoing
@@ -26,8 +26,6 @@ from ovn_integrate.host import settings
 
 # Not the driver's key, or it would collect what Docker does not know.
 _OWNER = "ovn-integrate:plugged"
-
-_LINK = "ovn-integrate.link"  # in binding:profile
 
 
 class Plugs:
@@ -120,7 +118,7 @@ class Plugs:
             port["id"],
             device_id=container,
             device_owner=PLUGGED,
-            **binding.attributes(**{_LINK: link}),
+            **binding.attributes(**{LINK: link}),
         )
         claimed = self._mode().settle(client, client.show("ports", port["id"]))
         if claimed["device_id"] != container:
@@ -153,7 +151,7 @@ class Plugs:
 
 def link_of(port: Resource) -> str:
     """What a plugged port's link is called in its container."""
-    return str((port.get("binding:profile") or {}).get(_LINK, ""))
+    return str((port.get("binding:profile") or {}).get(LINK, ""))
 
 
 @contextmanager

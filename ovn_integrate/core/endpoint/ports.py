@@ -15,7 +15,7 @@ from typing import Any
 
 from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract import tags
-from ovn_integrate.contract.device_owners import ENDPOINTS, MADE, RESERVED, TAKEN, host_of
+from ovn_integrate.contract.device_owners import ENDPOINTS, MADE, OWN_MAC, RESERVED, TAKEN, host_of
 from ovn_integrate.core.addresses.reservation_cache import Notes, addresses_in
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.endpoint.endpoint_request import Addresses, Interface4or6, Wish
@@ -35,7 +35,6 @@ from ovn_integrate.errors import (
 
 log = logging.getLogger(__name__)
 
-_OWN_MAC = "ovn-integrate.mac"  # in binding:profile
 
 UNDO = 5.0
 """Seconds for undoing."""
@@ -104,7 +103,7 @@ class Ports:
         foreign = self._networks.groups.foreign(client, port) if has else []
         if foreign != has:
             free["security_groups"] = foreign
-        own_mac = (port.get("binding:profile") or {}).get(_OWN_MAC)
+        own_mac = (port.get("binding:profile") or {}).get(OWN_MAC)
         if own_mac:
             # Neutron changes that of an unbound port only.
             client.update("ports", port["id"], **{"binding:host_id": ""})
@@ -170,7 +169,7 @@ class Ports:
             port = client.show("ports", port["id"])
         self._notes.take(network.id, wish.addresses.mac)
         # An earlier call that was cut short may have given it Docker's, and kept its own.
-        kept = port["device_id"] and _OWN_MAC in (port.get("binding:profile") or {})
+        kept = port["device_id"] and OWN_MAC in (port.get("binding:profile") or {})
         other = wish.addresses.mac not in (None, port["mac_address"])
         made_up = bool(kept or other) and not wish.own_mac
         wanted = replace(wish.addresses, mac=None) if made_up else wish.addresses
@@ -295,8 +294,8 @@ def _with_mac_of_docker(network: Network, wish: Wish, port: Resource) -> dict[st
     port's own is kept for when the endpoint goes.
     """
     binding = _binding(network, wish, TAKEN)
-    own = (port.get("binding:profile") or {}).get(_OWN_MAC, port["mac_address"])
-    binding["binding:profile"][_OWN_MAC] = own
+    own = (port.get("binding:profile") or {}).get(OWN_MAC, port["mac_address"])
+    binding["binding:profile"][OWN_MAC] = own
     return {"mac_address": wish.addresses.mac, **binding}
 
 

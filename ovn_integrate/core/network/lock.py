@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ovn_integrate.clients.neutron.client import Client, Resource
+from ovn_integrate.contract.device_owners import LOCK, LOCK_MAC
 from ovn_integrate.errors import Error, MacAddressInUse, NotPermitted
 
 log = logging.getLogger(__name__)
 
-OWNER = "docker:lock"
-"""The ``device_owner`` of the port that is the lock."""
-
-_MAC = "02:6c:6f:63:6b:00"
 _PATIENCE = 15.0
 """Seconds after which who has the lock is taken for dead. No call of the driver takes as long."""
 
@@ -55,9 +52,9 @@ def _acquire(client: Client, network_id: str, patience: float) -> Resource:
     attributes: dict[str, Any] = {
         "device_id": _process(os.getpid()),
         "network_id": network_id,
-        "mac_address": _MAC,
+        "mac_address": LOCK_MAC,
         "fixed_ips": [],
-        "device_owner": OWNER,
+        "device_owner": LOCK,
         "admin_state_up": False,
     }
     seen, since = "", time.monotonic()
@@ -65,7 +62,7 @@ def _acquire(client: Client, network_id: str, patience: float) -> Resource:
         try:
             return client.create("ports", **attributes)
         except MacAddressInUse:
-            held = client.query("ports", network_id=network_id, mac_address=_MAC)
+            held = client.query("ports", network_id=network_id, mac_address=LOCK_MAC)
         for port in held:
             if port["id"] != seen:
                 seen, since = port["id"], time.monotonic()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
 from ovn_integrate.clients.neutron.client import Client, Resource
-from ovn_integrate.contract import tags
+from ovn_integrate.contract import tags, way_out
 from ovn_integrate.core.network.lock import locked
 from ovn_integrate.core.network.model import Network, Subnet
 from ovn_integrate.errors import (
@@ -33,15 +33,12 @@ from ovn_integrate.errors import (
     RouterNotFound,
     SubnetInUse,
 )
-from ovn_integrate.host import gateway
 
 log = logging.getLogger(__name__)
 
 NAME = "docker-gateway"
 """Of the external network."""
 
-_BLOCK = IPv4Network("100.64.0.0/10")  # shared behind a carrier's NAT, never routed (RFC 6598)
-_LENGTH = 20  # leaves 1,024 networks of 4,092 containers
 _TRIES = 20
 _INTERFACE = "network:router_interface"
 _GATEWAY = "network:router_gateway"
@@ -146,7 +143,7 @@ def floating(client: Client, port_id: str) -> list[Resource]:
 
 def _name(id: str) -> str:
     """The name of what is made for a logical network."""
-    return f"docker-{id}"
+    return way_out.ROUTER + id
 
 
 def _connect(
@@ -201,7 +198,7 @@ def _bind(client: Client, router: Resource, chassis: str) -> None:
 def _external(client: Client) -> Resource:
     provider = {
         "provider:network_type": "flat",
-        "provider:physical_network": gateway.PHYSICAL_NETWORK,
+        "provider:physical_network": way_out.PHYSICAL_NETWORK,
     }
     found = _named(client)
     if found is not None:
@@ -229,7 +226,7 @@ def _carved(client: Client, external: Resource, name: str) -> Resource:
     for _ in range(_TRIES):
         known = client.query("subnets", network_id=external["id"])
         taken = [IPv4Network(one["cidr"]) for one in known if one["ip_version"] == 4]
-        parts = _BLOCK.subnets(new_prefix=_LENGTH)
+        parts = IPv4Network(way_out.BLOCK).subnets(new_prefix=way_out.LENGTH)
         cidr = next((one for one in parts if not any(map(one.overlaps, taken))), None)
         if cidr is None:
             break
@@ -245,7 +242,7 @@ def _carved(client: Client, external: Resource, name: str) -> Resource:
             )
         except Invalid:
             log.debug("another host took %s meanwhile", cidr)
-    raise Conflict(f"external network {NAME}", f"has no part of {_BLOCK} left")
+    raise Conflict(f"external network {NAME}", f"has no part of {way_out.BLOCK} left")
 
 
 def _attach(client: Client, router: Resource, subnets: Sequence[Subnet]) -> None:

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ovn_integrate.contract.device_owners import MADE as ENDPOINT
+from ovn_integrate.contract.device_owners import RESERVED
+from ovn_integrate.contract.tags import AT, MADE, digest, parse
 from ovn_integrate.ipam import allocate
 from ovn_integrate.ipam.allocate import Address
 from ovn_integrate.ipam.audit.findings import (
@@ -34,9 +37,7 @@ from ovn_integrate.ipam.audit.findings import (
     TakeOut,
 )
 from ovn_integrate.ipam.engine.store import SETTLED
-from ovn_integrate.ipam.permit.facts import MADE as ENDPOINT
-from ovn_integrate.ipam.permit.facts import RESERVED, host_of
-from ovn_integrate.ipam.plan import ownership
+from ovn_integrate.ipam.permit.facts import host_of
 from ovn_integrate.ipam.resources import l3_rows, rows
 from ovn_integrate.ipam.resources.l3 import FloatingIp, is_routers
 from ovn_integrate.ipam.resources.model import Network, Port, Subnet
@@ -166,14 +167,14 @@ def _owners(seen: _Seen) -> Iterator[Finding]:
     if not any(SETTLED in row.external_ids for row in seen.table(ledger.TABLE)):
         return
     ports = [plug.port for plug in seen.plugs if plug.port is not None]
-    hosts = {ownership.digest(host_of(port)) for port in ports if host_of(port)}
+    hosts = {digest(host_of(port)) for port in ports if host_of(port)}
     for port in ports:
         if not port.owner and port.device_owner in (ENDPOINT, RESERVED) and host_of(port):
             yield _ownerless(f"port {port.id} on network {port.network_id}", host_of(port))
     for network in seen.told:
-        known = filter(None, map(ownership.parse, network.tags))
-        there = any(tag.kind == ownership.AT and tag.value in hosts for tag in known)
-        if not network.owner and ownership.MADE in network.tags and there:
+        known = filter(None, map(parse, network.tags))
+        there = any(tag.kind == AT and tag.value in hosts for tag in known)
+        if not network.owner and MADE in network.tags and there:
             yield _ownerless(f"network {network.id}", "hosts that are on it")
 
 

@@ -21,14 +21,17 @@ from functools import partial
 from typing import Any
 
 from ovn_integrate import jsontext
+from ovn_integrate.contract.device_owners import MADE as ENDPOINT
+from ovn_integrate.contract.device_owners import RESERVED, SET_ASIDE, TESTER
+from ovn_integrate.contract.tags import AT, GROUPED, MADE, OF_NETWORK, PLACED, SWARM, digest, parse
+from ovn_integrate.contract.way_out import ROUTER
 from ovn_integrate.errors import Error
 from ovn_integrate.ipam.engine.store import Store
-from ovn_integrate.ipam.permit.facts import MADE as ENDPOINT
-from ovn_integrate.ipam.permit.facts import RESERVED, SET_ASIDE, TESTER, host_of, is_way_out
+from ovn_integrate.ipam.permit.facts import host_of, is_way_out
 from ovn_integrate.ipam.plan import ownership
 from ovn_integrate.ipam.plan.draft import Draft
 from ovn_integrate.ipam.plan.index import Index
-from ovn_integrate.ipam.plan.ownership import AT, CHASSIS, GROUPED, MADE, OF_NETWORK, SWARM, Marks
+from ovn_integrate.ipam.plan.ownership import CHASSIS, Marks
 from ovn_integrate.ipam.resources.l3 import OWNERS, FloatingIp, Router
 from ovn_integrate.ipam.resources.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.resources.security_group.model import SecurityGroup, SecurityRule
@@ -37,7 +40,6 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
 _AGAIN = 2.0  # seconds
-_ROUTER = "docker-"
 _OF_NETWORK = " of network "
 
 
@@ -127,7 +129,7 @@ def _names(index: Index, entries: Mapping[str, str]) -> dict[str, str]:
     found = {host_of(port) for port in index.ports.values()}
     for text in entries.values():
         found.add(str(jsontext.stored_object(text).get("name") or ""))
-    return {ownership.digest(name): name for name in found if name}
+    return {digest(name): name for name in found if name}
 
 
 def _marks(draft: Draft, thing: Any, names: Mapping[str, str]) -> Marks:
@@ -144,9 +146,9 @@ def _marks(draft: Draft, thing: Any, names: Mapping[str, str]) -> Marks:
 
 def _hosts(network: Network, tag: str, names: Mapping[str, str]) -> list[str]:
     """Whose a tag is: of a host the host's, of a Docker network theirs who have that there."""
-    known = ownership.parse(tag)
-    if known is not None and known.kind in ownership.PLACED:
-        if known.of_swarm and known.value == ownership.digest(SWARM):
+    known = parse(tag)
+    if known is not None and known.kind in PLACED:
+        if known.of_swarm and known.value == digest(SWARM):
             return _on(network, known.docker_id, names)
         name = names.get(known.value)
         return [] if name is None else [ownership.owner(CHASSIS, name)]
@@ -158,7 +160,7 @@ def _hosts(network: Network, tag: str, names: Mapping[str, str]) -> list[str]:
 def _on(network: Network, docker_id: str | None, names: Mapping[str, str]) -> list[str]:
     found: dict[str, None] = {}
     for tag in network.tags:
-        known = ownership.parse(tag)
+        known = parse(tag)
         if known is None or known.kind != AT or docker_id not in (None, known.docker_id):
             continue
         if known.value in names:
@@ -192,7 +194,7 @@ def _owner_of_network(draft: Draft, network: Network, names: Mapping[str, str]) 
     if is_way_out(network):
         owners = [one.owner for one in draft.subnets_of(network.id)]
         return next(filter(ownership.of_chassis, owners), "")
-    begun = ownership.parse(network.description)
+    begun = parse(network.description)
     if begun is not None and begun.kind == AT and (MADE in network.tags or not network.tags):
         name = names.get(begun.value)
         maker = "" if name is None else ownership.owner(CHASSIS, name)
@@ -205,7 +207,7 @@ def _owner_of_subnet(draft: Draft, subnet: Subnet, network: Network | None) -> s
     if not is_way_out(network):
         return "" if network is None else _of_chassis(network.owner)
     for router in draft.having(Router, "name", subnet.name):
-        if subnet.name.startswith(_ROUTER):
+        if subnet.name.startswith(ROUTER):
             return _of_chassis(router.owner)
     return ""
 
@@ -226,8 +228,8 @@ def _network_of(draft: Draft, thing: Thing) -> Network | None:
         return thing
     if isinstance(thing, Subnet | Port):
         return draft.get(Network, thing.network_id)
-    if isinstance(thing, Router) and thing.name.startswith(_ROUTER):
-        return draft.get(Network, thing.name[len(_ROUTER) :])
+    if isinstance(thing, Router) and thing.name.startswith(ROUTER):
+        return draft.get(Network, thing.name[len(ROUTER) :])
     if isinstance(thing, SecurityGroup):
         tags = [tag[len(OF_NETWORK) :] for tag in thing.tags if tag.startswith(OF_NETWORK)]
         described = thing.description.rpartition(_OF_NETWORK)[2]

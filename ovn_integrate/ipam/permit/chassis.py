@@ -21,13 +21,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ovn_integrate.contract.tags import AT, SWARM, Tag, digest, parse
+from ovn_integrate.contract.way_out import PHYSICAL_NETWORK
 from ovn_integrate.ipam.permit import l3, names, ports
 from ovn_integrate.ipam.permit import tags as permit_tags
 from ovn_integrate.ipam.permit.facts import (
     OPERATORS_WORD,
     OTHERS,
     OWN,
-    PHYSICAL_NETWORK,
     ROUTERS,
     Asking,
     difference,
@@ -206,7 +207,7 @@ def _create_network(asking: Asking, network: Network) -> str | None:
             return "an external or provider network is for an operator to make"
     elif network.mtu != Network(id="").mtu:
         return "the MTU of a network is for an operator to set"
-    begun = ownership.parse(network.description)
+    begun = parse(network.description)
     if begun is not None and not _may_begin(asking, begun):
         return "its description is for another host"
     for other in asking.draft.having(Network, "name", network.name):
@@ -215,10 +216,10 @@ def _create_network(asking: Asking, network: Network) -> str | None:
     return None
 
 
-def _may_begin(asking: Asking, tag: ownership.Tag) -> bool:
+def _may_begin(asking: Asking, tag: Tag) -> bool:
     """Drivers know by a description whose a network is that has no tags yet."""
-    swarm = tag.of_swarm and tag.value == ownership.digest(ownership.SWARM)
-    return tag.kind != ownership.AT or tag.value == asking.digest or swarm
+    swarm = tag.of_swarm and tag.value == digest(SWARM)
+    return tag.kind != AT or tag.value == asking.digest or swarm
 
 
 def _create_subnet(asking: Asking, subnet: Subnet) -> str | None:

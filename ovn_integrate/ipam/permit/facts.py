@@ -8,21 +8,14 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from ovn_integrate.contract.device_owners import HOST, TAKEN, TESTED
+from ovn_integrate.contract.tags import AT, DOCKER, OF_NETWORK, SWARM, digest, parse
+from ovn_integrate.contract.way_out import PHYSICAL_NETWORK, ROUTER
 from ovn_integrate.ipam.plan import ownership
 from ovn_integrate.ipam.plan.draft import Draft
-from ovn_integrate.ipam.plan.ownership import AT, OF_NETWORK, SWARM
 from ovn_integrate.ipam.resources.l3 import OWNERS, Router
 from ovn_integrate.ipam.resources.model import Network, Port, Thing
 from ovn_integrate.ipam.resources.security_group.model import SecurityGroup
-
-# The driver's words (host/gateway.py, contract/device_owners.py, core/network/lock.py).
-PHYSICAL_NETWORK = "ovn-gw"
-MADE, TAKEN, RESERVED, SET_ASIDE, PLUGGED = (
-    *("docker:endpoint", "docker:port"),
-    *("docker:address", "docker:reserved", "docker:plugged"),
-)
-TESTER, TESTED, LOCK = "ovn-integrate:tester", "ovn-integrate:tested", "docker:lock"
-HOST = "ovn-integrate.host"
 
 OWN, BOUND, FREE, LEFT, OTHERS, OPERATORS, ROUTERS = (
     *("own", "bound", "free", "left", "others", "operators"),
@@ -57,7 +50,7 @@ class Asking:
 
     @property
     def digest(self) -> str:
-        return ownership.digest(self.name)
+        return digest(self.name)
 
     def relation(self, thing: Thing) -> str:
         """What a thing is to it."""
@@ -100,10 +93,9 @@ class Asking:
 
     def its_network(self, router: Router) -> Network | None:
         """The network that a router was made for. A chassis can choose that once, see there."""
-        start = "docker-"
-        if not router.name.startswith(start) or not ownership.of_chassis(router.owner):
+        if not router.name.startswith(ROUTER) or not ownership.of_chassis(router.owner):
             return None
-        return self.network(router.name[len(start) :])
+        return self.network(router.name[len(ROUTER) :])
 
     def on_router(self, router: Router) -> bool:
         """Whether it is on a router, with its Docker network or as who made it."""
@@ -117,8 +109,8 @@ class Asking:
 
     def leads_swarm(self, network: Network, docker_id: str) -> bool:
         """Whether it has the tag of a swarm on a network."""
-        tag = f"{ownership.DOCKER}{docker_id}:{AT}={ownership.digest(SWARM)}"
-        known = ownership.parse(tag)
+        tag = f"{DOCKER}{docker_id}:{AT}={digest(SWARM)}"
+        known = parse(tag)
         return known is not None and known.of_swarm and (self.me, tag) in network.marks
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import Any
 
+from ovn_integrate.contract.way_out import BLOCK, LENGTH, ROUTER
 from ovn_integrate.ipam.permit.facts import BOUND, OPERATORS_WORD, OWN, Asking, is_way_out
 from ovn_integrate.ipam.plan import ownership
 from ovn_integrate.ipam.resources.l3 import FloatingIp, Router
@@ -13,7 +14,6 @@ from ovn_integrate.ipam.resources.port_forwarding.model import PortForwarding
 
 ROUTED = "router:docker"
 """An operator's tag on a network: hosts may make a router for it, which is its gateway then."""
-_BLOCK, _LENGTH = IPv4Network("100.64.0.0/10"), 20  # as core/way_out/routers.py has them
 
 
 def of_body(asking: Asking) -> str | None:
@@ -31,10 +31,10 @@ def of_body(asking: Asking) -> str | None:
 
 def carve(asking: Asking, subnet: Subnet) -> str | None:
     """A subnet outside for the router of a network that it is on."""
-    block = isinstance(subnet.cidr, IPv4Network) and subnet.cidr.subnet_of(_BLOCK)
-    if not block or subnet.cidr.prefixlen < _LENGTH:
-        return f"a router's subnet outside is a /{_LENGTH} of {_BLOCK}"
-    id = subnet.name.removeprefix("docker-")
+    block = isinstance(subnet.cidr, IPv4Network) and subnet.cidr.subnet_of(IPv4Network(BLOCK))
+    if not block or subnet.cidr.prefixlen < LENGTH:
+        return f"a router's subnet outside is a /{LENGTH} of {BLOCK}"
+    id = subnet.name.removeprefix(ROUTER)
     if id == subnet.name or not asking.holds(asking.network(id)):
         return "a router's subnet outside is for a network that it is on, and named so"
     for other in asking.draft.subnets_of(subnet.network_id):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ovn_integrate.contract.tags import AT, DOCKER, GROUPED, OF_NETWORK, SWARM, Tag, digest, parse
+from ovn_integrate.contract.way_out import ROUTER
 from ovn_integrate.ipam.plan import ownership
 from ovn_integrate.ipam.plan.draft import Draft
-from ovn_integrate.ipam.plan.ownership import AT, GROUPED, OF_NETWORK, SWARM, Marks
+from ovn_integrate.ipam.plan.ownership import Marks
 from ovn_integrate.ipam.resources.l3 import Router
 from ovn_integrate.ipam.resources.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.resources.security_group.model import SecurityGroup, SecurityRule
@@ -56,15 +58,15 @@ def network_of(draft: Draft, thing: Thing) -> Network | None:
     if isinstance(thing, Port):
         return draft.known(Network, thing.network_id)
     if isinstance(thing, Router):
-        return draft.known(Network, thing.name.removeprefix("docker-"))
+        return draft.known(Network, thing.name.removeprefix(ROUTER))
     return None
 
 
 def _is_swarms(tag: str, docker_id: str) -> bool:
-    known = ownership.parse(tag)
+    known = parse(tag)
     if known is None or not known.of_swarm or known.docker_id != docker_id:
         return False
-    return known.kind == AT and known.value == ownership.digest(SWARM)
+    return known.kind == AT and known.value == digest(SWARM)
 
 
 def _stale(draft: Draft, thing: Thing, gone: Iterable[str]) -> Marks:
@@ -73,10 +75,10 @@ def _stale(draft: Draft, thing: Thing, gone: Iterable[str]) -> Marks:
     marks = thing.marks
     network = network_of(draft, thing)
     for tag in gone:
-        known = ownership.parse(tag)
+        known = parse(tag)
         if known is None or network is None or not of_swarm(draft, network, known.docker_id):
             continue
-        start = f"{ownership.DOCKER}{known.docker_id}:{AT}="
+        start = f"{DOCKER}{known.docker_id}:{AT}="
         here = {owner for owner, other in network.marks if _is_own(owner, other, start)}
         stay = here | {draft.asker}
         marks = tuple(one for one in marks if one[1] != tag or one[0] in stay)
@@ -84,7 +86,7 @@ def _stale(draft: Draft, thing: Thing, gone: Iterable[str]) -> Marks:
 
 
 def _is_own(owner: str, tag: str, start: str) -> bool:
-    return tag == start + ownership.digest(ownership.name(owner))
+    return tag == start + digest(ownership.name(owner))
 
 
 def _left(old: Thing, new: Thing) -> list[tuple[str, str]]:
@@ -93,8 +95,8 @@ def _left(old: Thing, new: Thing) -> list[tuple[str, str]]:
     return sorted(held - {(owner, known.docker_id) for owner, known in _at(new.marks)})
 
 
-def _at(marks: Marks) -> list[tuple[str, ownership.Tag]]:
-    parsed = ((owner, ownership.parse(tag)) for owner, tag in marks)
+def _at(marks: Marks) -> list[tuple[str, Tag]]:
+    parsed = ((owner, parse(tag)) for owner, tag in marks)
     return [(owner, known) for owner, known in parsed if known is not None and known.kind == AT]
 
 
@@ -104,7 +106,7 @@ def _leave(
     same = next(iter(ownership.holders(network, docker_id)), last)
     theirs = [tag for tag in network.tags if _of(tag, docker_id)]
     network = replace(network, marks=ownership.passed(network.marks, leaver, theirs, same))
-    tag = f"{ownership.DOCKER}{docker_id}"
+    tag = f"{DOCKER}{docker_id}"
     beside: list[Router | Port] = [
         *draft.having(Router, "tags", tag),
         *(one for one in draft.having(Port, "tags", tag) if one.network_id == network.id),
@@ -135,7 +137,7 @@ def _leave(
 
 
 def _of(tag: str, docker_id: str) -> bool:
-    known = ownership.parse(tag)
+    known = parse(tag)
     return known is not None and known.docker_id == docker_id and known.kind not in (AT,)
 
 

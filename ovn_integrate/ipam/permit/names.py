@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 
+from ovn_integrate.contract.tags import ALIAS
 from ovn_integrate.ipam.permit.facts import Asking, host_of
 from ovn_integrate.ipam.plan import ownership
-from ovn_integrate.ipam.resources.model import ALIAS, Network, Port
+from ovn_integrate.ipam.resources.model import Network, Port
 
 DOMAIN = "domain:"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")

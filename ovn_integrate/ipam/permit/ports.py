@@ -10,31 +10,36 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from ovn_integrate.ipam.allocate import LOCK_MAC, OF_FLOATING_MACS, Address
-from ovn_integrate.ipam.permit import names
-from ovn_integrate.ipam.permit.facts import (
-    BOUND,
-    FREE,
+from ovn_integrate.contract.device_owners import (
     HOST,
-    LEFT,
+    LINK,
     LOCK,
+    LOCK_MAC,
     MADE,
-    OPERATORS,
-    OTHERS,
-    OWN,
+    OWN_MAC,
     PLUGGED,
     RESERVED,
-    ROUTERS,
     SET_ASIDE,
     TAKEN,
     TESTED,
     TESTER,
+)
+from ovn_integrate.contract.tags import POLICY
+from ovn_integrate.ipam.allocate import OF_FLOATING_MACS, Address
+from ovn_integrate.ipam.permit import names
+from ovn_integrate.ipam.permit.facts import (
+    BOUND,
+    FREE,
+    LEFT,
+    OPERATORS,
+    OTHERS,
+    OWN,
+    ROUTERS,
     Asking,
     difference,
     host_of,
 )
 from ovn_integrate.ipam.plan import ownership
-from ovn_integrate.ipam.plan.ownership import POLICY
 from ovn_integrate.ipam.resources.l3 import GATEWAY, OWNERS, Router
 from ovn_integrate.ipam.resources.model import Network, Port
 from ovn_integrate.ipam.resources.network.rules import TIME
@@ -42,8 +47,8 @@ from ovn_integrate.ipam.resources.security_group.model import SecurityGroup
 
 _OWNERS = ("", MADE, RESERVED, SET_ASIDE, PLUGGED, TESTER, TESTED, LOCK)
 _TAKING = ("", TAKEN, PLUGGED)
-_OWN_MAC, _PARENT, _TAG = "ovn-integrate.mac", "parent_name", "tag"
-_PROFILE = {HOST, _OWN_MAC, _PARENT, _TAG, "ovn.iface_id_ver", "ovn-integrate.link", "ovn.gateway"}
+_PARENT, _TAG = "parent_name", "tag"
+_PROFILE = {HOST, OWN_MAC, _PARENT, _TAG, "ovn.iface_id_ver", LINK, "ovn.gateway"}
 _NESTS = "ovn-integrate:vm="
 """An operator's tag on a VM's port: whose containers may be below it."""
 _OPENS, _EVERYBODY = "/", "*"
@@ -191,7 +196,7 @@ def _is_closed(asking: Asking, port: Port) -> bool:
 
 
 def _own_mac(port: Port) -> str:
-    return str(port.given.get(_OWN_MAC) or port.mac_address)
+    return str(port.given.get(OWN_MAC) or port.mac_address)
 
 
 def _is_docker(asking: Asking, port: Port, id: str) -> bool:

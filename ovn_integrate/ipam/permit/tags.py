@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from ovn_integrate.contract.device_owners import SET_ASIDE
+from ovn_integrate.contract.tags import (
+    ALIAS,
+    AT,
+    DOCKER,
+    GROUPED,
+    MADE,
+    OF_NETWORK,
+    PLACED,
+    SWARM,
+    Tag,
+    digest,
+    parse,
+)
 from ovn_integrate.ipam.permit import leaving
-from ovn_integrate.ipam.permit.facts import BOUND, LEFT, OWN, SET_ASIDE, Asking, host_of, is_way_out
+from ovn_integrate.ipam.permit.facts import BOUND, LEFT, OWN, Asking, host_of, is_way_out
 from ovn_integrate.ipam.plan import ownership
-from ovn_integrate.ipam.plan.ownership import AT, GROUPED, MADE, OF_NETWORK, PLACED, SWARM, Tag
 from ovn_integrate.ipam.resources.l3 import Router
-from ovn_integrate.ipam.resources.model import ALIAS, Network, Port, Thing
+from ovn_integrate.ipam.resources.model import Network, Port, Thing
 from ovn_integrate.ipam.resources.security_group.model import SecurityGroup
 
 _SETTINGS = ("mtu", "gateway", "policy")
@@ -51,7 +64,7 @@ def _add(asking: Asking, thing: Thing, tag: str, there: bool) -> str | None:
         return None if holds else _not_its(tag)
     if tag.startswith(OF_NETWORK):
         return _add_group(asking, thing, tag)
-    known = ownership.parse(tag)
+    known = parse(tag)
     if known is None:
         return f"the tag {tag} is for an operator to write"
     if isinstance(thing, Network):
@@ -87,7 +100,7 @@ def _add_to_network(
     if known.kind in PLACED:
         if known.value == asking.digest:
             return None
-        if known.kind == AT and known.of_swarm and known.value == ownership.digest(SWARM):
+        if known.kind == AT and known.of_swarm and known.value == digest(SWARM):
             rest = [one for one in ownership.holders(network, known.docker_id) if one != asking.me]
             return None if there or not rest else "others are on it before the swarm"
         return "the tag is for another host"
@@ -130,7 +143,7 @@ def _remove(asking: Asking, thing: Thing, tag: str) -> str | None:
 def _swarms(asking: Asking, thing: Thing, tag: str) -> bool:
     """Whether a tag is one of a swarm's network that its leader may clear away: of no host that
     still has an endpoint there."""
-    known = ownership.parse(tag)
+    known = parse(tag)
     network = leaving.network_of(asking.draft, thing)
     if known is None or network is None or not asking.leads_swarm(network, known.docker_id):
         return False
@@ -144,8 +157,8 @@ def _swarms(asking: Asking, thing: Thing, tag: str) -> bool:
 
 
 def _is_there(network: Network, known: Tag, owner: str) -> bool:
-    digest = ownership.digest(ownership.name(owner))
-    return (owner, f"{ownership.DOCKER}{known.docker_id}:{AT}={digest}") in network.marks
+    host = digest(ownership.name(owner))
+    return (owner, f"{DOCKER}{known.docker_id}:{AT}={host}") in network.marks
 
 
 def _not_its(tag: str) -> str:

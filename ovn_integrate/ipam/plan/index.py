@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ovn_integrate.contract.tags import parse
 from ovn_integrate.ipam.allocate import Address, Used
-from ovn_integrate.ipam.plan.ownership import parse
 from ovn_integrate.ipam.resources.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.resources.model import Network, Port, Subnet, Thing
 from ovn_integrate.ipam.resources.port_forwarding.model import PortForwarding

@@ -9,13 +9,12 @@ leaves what others hold, it becomes the first one's of these, which ends it when
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import TypeVar
 
-from ovn_integrate.ipam.resources.model import ALIAS, Network, Port
+from ovn_integrate.contract.tags import ALIAS, AT, GROUPED, parse
+from ovn_integrate.ipam.resources.model import Network, Port
 from ovn_integrate.ipam.resources.standard import Standard
 
 T = TypeVar("T", bound=Standard)
@@ -24,46 +23,6 @@ Marks = tuple[tuple[str, str], ...]
 
 CHASSIS, CENTRAL, OPERATOR, READER = "chassis", "central", "operator", "reader"
 ROLES = (CHASSIS, CENTRAL, OPERATOR, READER)
-
-# The driver's words (contract/tags.py).
-DOCKER = "docker:"
-MADE, POLICY, PUBLISHED = "docker:made", "docker:policy", "docker:published"
-GROUPED = (POLICY, PUBLISHED)
-OF_NETWORK = "docker:network:"
-SWARM = "swarm"
-AT, POOL, LENT = "at", "pool", "lent"
-PLACED = (AT, POOL, LENT)
-"""The kinds of tags that end with the digest of a host's name."""
-
-_DIGEST = 12
-_SWARM_ID = 25
-
-
-@dataclass(frozen=True)
-class Tag:
-    """A tag of a Docker network: ``docker:ID``, or ``docker:ID:KIND=VALUE``."""
-
-    docker_id: str
-    kind: str = ""
-    value: str = ""
-
-    @property
-    def of_swarm(self) -> bool:
-        return len(self.docker_id) == _SWARM_ID
-
-
-def parse(tag: str) -> Tag | None:
-    """The Docker network of a tag, and what it says; None for other tags."""
-    if not tag.startswith(DOCKER) or tag.startswith(OF_NETWORK) or tag in (MADE, *GROUPED):
-        return None
-    docker_id, _, rest = tag[len(DOCKER) :].partition(":")
-    kind, _, value = rest.partition("=")
-    return Tag(docker_id, kind, value) if docker_id else None
-
-
-def is_marked(tag: str) -> bool:
-    """Whether marks say whose a tag is."""
-    return tag in GROUPED or parse(tag) is not None
 
 
 def owner(role: str, name: str) -> str:
@@ -80,10 +39,9 @@ def name(text: str) -> str:
     return text.partition(":")[2]
 
 
-@lru_cache(maxsize=4096)
-def digest(host: str) -> str:
-    """What a tag has of the name of a host."""
-    return hashlib.sha256(host.encode()).hexdigest()[:_DIGEST]
+def is_marked(tag: str) -> bool:
+    """Whether marks say whose a tag is."""
+    return tag in GROUPED or parse(tag) is not None
 
 
 def begun(new: T, asker: str) -> T:

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from ovn_integrate import jsontext
+from ovn_integrate.contract.tags import ALIAS
 from ovn_integrate.ipam.allocate import Address, Cidr, Span, address_of
 from ovn_integrate.ipam.resources.l3 import INTERFACE, FloatingIp, Router
 from ovn_integrate.ipam.resources.port_forwarding.model import PortForwarding
@@ -20,9 +21,6 @@ from ovn_integrate.ipam.resources.subnet_pool.model import SubnetPool
 
 DEFAULT_MTU = 1442
 """Octets: what Geneve over IPv4 leaves of an underlay's 1500."""
-
-ALIAS = "alias:"
-"""What a tag of a port begins with that gives it a further name."""
 
 _ADDRESSES = (".arpa", "localhost")
 

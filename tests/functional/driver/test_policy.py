@@ -14,11 +14,11 @@ import pytest
 
 from ovn_integrate.clients.neutron.client import Client
 from ovn_integrate.contract import tags
-from ovn_integrate.contract.device_owners import MADE
+from ovn_integrate.contract.device_owners import LOCK, MADE
 from ovn_integrate.core.attachment.logical import delete_network
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.link import links
-from ovn_integrate.core.network.lock import OWNER, is_dead, locked
+from ovn_integrate.core.network.lock import is_dead, locked
 from ovn_integrate.core.network.model import Place
 from ovn_integrate.core.network.options import NetworkOptions, PublishedPort
 from ovn_integrate.core.network.reachability import Allow, Policy
@@ -286,9 +286,9 @@ def test_hosts_that_make_one_group_at_once_have_one(host: Host) -> None:
 def test_a_dead_hosts_lock_is_taken_away(host: Host) -> None:
     network_id = host.neutron.create("networks", name="dead")["id"]
     with locked(host.neutron, network_id):
-        (dead,) = host.neutron.query("ports", device_owner=OWNER)
+        (dead,) = host.neutron.query("ports", device_owner=LOCK)
         with locked(host.neutron, network_id, patience=0.1):
-            (own,) = host.neutron.query("ports", device_owner=OWNER)
+            (own,) = host.neutron.query("ports", device_owner=LOCK)
             assert own["id"] != dead["id"]
     host.neutron.delete("networks", network_id)
 
@@ -302,11 +302,11 @@ def test_nobody_waits_for_the_lock_of_a_process_that_was_killed(host: Host) -> N
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
-    (dead,) = host.neutron.query("ports", device_owner=OWNER)
+    (dead,) = host.neutron.query("ports", device_owner=LOCK)
     assert is_dead(dead)
     before = time.monotonic()
     with locked(host.neutron, network_id):
-        (own,) = host.neutron.query("ports", device_owner=OWNER)
+        (own,) = host.neutron.query("ports", device_owner=LOCK)
         assert not is_dead(own)
         assert not is_dead({**dead, "device_id": ""})  # of an older driver
     assert time.monotonic() - before < 5
