@@ -172,10 +172,10 @@ def gc(app: App, dry_run: bool, form: str) -> None:
 
     with on_this_host(app.db or paths.host_remote(), app.timeout) as collector:
         found = collector.find()
-        done = [(stray, False) for stray in found] if dry_run else list(collector.remove(found))
+        done = [(orphan, False) for orphan in found] if dry_run else list(collector.remove(found))
     rows = [
-        {"kind": stray.kind, "name": stray.name, "why": stray.why, "removed": gone}
-        for stray, gone in done
+        {"kind": orphan.kind, "name": orphan.name, "why": orphan.why, "removed": gone}
+        for orphan, gone in done
     ]
     changed = any(gone for _, gone in done)
     if output.data({"changed": changed, "strays": rows}, form):

@@ -62,14 +62,14 @@ def test(app: App, to: str | None, answer: bool, form: str) -> None:
 
 def _answer(app: App) -> None:
     from ovn_integrate.core.link.links import Links
-    from ovn_integrate.core.probe.responder import Answering
+    from ovn_integrate.core.probe.responder import Responder
 
     links = Links(app.db or paths.host_remote(), app.timeout)
     output.line("answering the tests of other chassis, until SIGINT", err=True)
     try:
         while True:
             # It returns when the settings of this host changed.
-            Answering(links, app.timeout).follow()
+            Responder(links, app.timeout).follow()
     finally:
         links.close()
 

@@ -12,7 +12,7 @@ from ovn_integrate.clients.docker.engine import Known
 from ovn_integrate.contract import tags
 from ovn_integrate.contract.device_owners import MADE, RESERVED
 from ovn_integrate.core.collector.in_flight import Calls
-from ovn_integrate.core.collector.orphans import Inventory, strays
+from ovn_integrate.core.collector.orphans import Inventory, orphans
 from ovn_integrate.core.link import veth
 from ovn_integrate.core.link.links import Attached
 from ovn_integrate.core.probe import probe
@@ -54,7 +54,7 @@ def port(id: str, endpoint: str, owner: str = MADE, ip: str = "10.0.0.9") -> dic
 
 
 def names(have: Inventory, known: Known, *calls: str) -> list[str]:
-    return [stray.name for stray in strays(have, known, calls)]
+    return [orphan.name for orphan in orphans(have, known, calls)]
 
 
 def test_what_docker_says_of_its_networks() -> None:
@@ -109,7 +109,7 @@ def test_a_network_goes_by_the_host_in_its_tag() -> None:
         {"id": "ours alone", "tags": ["mine"]},
     ]
     have = Inventory(HOST, networks=networks)
-    found = list(strays(have, Known(), ()))
+    found = list(orphans(have, Known(), ()))
     assert [(one.name, one.owner, one.sure) for one in found] == [
         ("here", tags.short(N1), True),
         ("both", tags.short(N2), True),
@@ -131,7 +131,7 @@ def test_whatever_is_left_of_a_swarms_network_is_told_of() -> None:
         {"id": "left by all", "tags": [tags.MADE, tags.with_gateway(swarm, "none")]},
         {"id": "of a host", "tags": [tags.of(swarm), place, tags.at(swarm, "h2")]},
     ]
-    found = list(strays(Inventory(HOST, networks=networks), Known(), ()))
+    found = list(orphans(Inventory(HOST, networks=networks), Known(), ()))
     assert [(one.name, one.owner, one.sure) for one in found] == [
         (name, swarm, False) for name in ("begun", "half made", "half gone", "left by all")
     ]

@@ -7,7 +7,7 @@ from ovn_integrate.clients.neutron.client import Resource
 _MOST = 10_000
 
 
-class Notes:
+class ReservationCache:
     """Reserved ports by network and MAC address. What is not here Neutron knows as well."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract.device_owners import ENDPOINTS, RESERVED, SET_ASIDE, host_of
 from ovn_integrate.core.addresses.pools import Place, PoolId, Pools
-from ovn_integrate.core.addresses.reservation_cache import Notes, addresses_in
+from ovn_integrate.core.addresses.reservation_cache import ReservationCache, addresses_in
 from ovn_integrate.core.network.model import Address4or6
 from ovn_integrate.errors import (
     Conflict,
@@ -66,9 +66,9 @@ class Reservations:
     :param dead: lets go of the port of an endpoint of this host that is dead; False if it lives.
     """
 
-    def __init__(self, pools: Pools, notes: Notes, dead: Dead) -> None:
+    def __init__(self, pools: Pools, cache: ReservationCache, dead: Dead) -> None:
         self._pools = pools
-        self._notes = notes
+        self._cache = cache
         self._dead = dead
 
     def gateway(self, connect: Connect, asked: Asked) -> Address4or6:
@@ -123,12 +123,12 @@ class Reservations:
             if port["device_owner"] in ENDPOINTS:
                 self._dead(client, port, host)
             elif port["device_owner"] == RESERVED:
-                self._notes.take(network_id, port["mac_address"])
+                self._cache.take(network_id, port["mac_address"])
                 _free(client, port, address)
 
     def sweep(self, client: Client, host: str) -> None:
         """Free all that this host has reserved: Docker has just started, and knows of none."""
-        self._notes.clear()
+        self._cache.clear()
         try:
             ports = client.query("ports", device_owner=RESERVED, **{"binding:host_id": host})
             for port in ports:
@@ -141,7 +141,7 @@ class Reservations:
         place = self._pools.place(client, asked.pool, host)
         if asked.address is not None:
             _refuse_gateway(client, asked, place)
-        mate = self._notes.get(place.network_id, asked.mac)
+        mate = self._cache.get(place.network_id, asked.mac)
         for _ in range(_TRIES):
             try:
                 if mate is not None:
@@ -156,7 +156,7 @@ class Reservations:
                 if not self._clear(client, asked, place, host):
                     return _within(asked)
             else:
-                self._notes.put(port)
+                self._cache.put(port)
                 return _address_in(port, place)
         raise Conflict(f"pool {asked.pool.cidr}", "others took what was free", "try again")
 

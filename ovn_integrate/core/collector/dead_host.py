@@ -14,7 +14,7 @@ from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract import tags
 from ovn_integrate.contract.device_owners import ENDPOINTS, RESERVED
 from ovn_integrate.contract.way_out import PHYSICAL_NETWORK
-from ovn_integrate.core.addresses.reservation_cache import Notes
+from ovn_integrate.core.addresses.reservation_cache import ReservationCache
 from ovn_integrate.core.attachment import teardown
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.endpoint.ports import Ports
@@ -69,7 +69,7 @@ def free(client: Client, one: Held, chassis: str) -> None:
     try:
         if one.kind == "port":
             port = client.show("ports", one.id)
-            Ports(networks, Notes(), lambda *_: False).let_go(client, port)
+            Ports(networks, ReservationCache(), lambda *_: False).let_go(client, port)
         elif one.kind == "router":
             client.update("ports", one.id, **{"binding:host_id": one.to})
         else:

@@ -35,7 +35,7 @@ from ovn_integrate.contract.device_owners import (
     TAKEN,
     host_of,
 )
-from ovn_integrate.core.addresses.reservation_cache import Notes
+from ovn_integrate.core.addresses.reservation_cache import ReservationCache
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.collector.in_flight import PATH
 from ovn_integrate.core.collector.orphans import (
@@ -48,8 +48,8 @@ from ovn_integrate.core.collector.orphans import (
     TEST_PORT,
     WAY_OUT,
     Inventory,
-    Stray,
-    strays,
+    Orphan,
+    orphans,
 )
 from ovn_integrate.core.endpoint.mode import Mode, Modes
 from ovn_integrate.core.endpoint.ports import Ports
@@ -96,14 +96,14 @@ class Collector:
         self._links = links
         self._networks = networks
         self._gateways = Gateways(links)
-        self._ports = Ports(networks, Notes(), lambda *_: False)
+        self._ports = Ports(networks, ReservationCache(), lambda *_: False)
         self._mode = mode
         self._connect = connect
         self._in_flight = in_flight
         self._pause = pause
         self._ask = ask
 
-    def find(self) -> list[Stray]:
+    def find(self) -> list[Orphan]:
         """What has no owner, in the order in which to remove it.
 
         :raises CommandFailed: Docker does not answer, so that nothing can be told.
@@ -114,21 +114,21 @@ class Collector:
         self._pause()
         return [one for one in self._look() if one in first]
 
-    def remove(self, found: Iterable[Stray]) -> Iterator[tuple[Stray, bool]]:
+    def remove(self, found: Iterable[Orphan]) -> Iterator[tuple[Orphan, bool]]:
         """Remove what is surely without an owner; yields each with whether it is gone now."""
-        for stray in found:
+        for orphan in found:
             gone = False
-            if stray.sure:
+            if orphan.sure:
                 try:
-                    gone = self._remove(stray)
+                    gone = self._remove(orphan)
                 except Error as error:
-                    log.warning("%s %s stays for now: %s", stray.kind, stray.name, error)
-            yield stray, gone
+                    log.warning("%s %s stays for now: %s", orphan.kind, orphan.name, error)
+            yield orphan, gone
 
-    def _look(self) -> list[Stray]:
+    def _look(self) -> list[Orphan]:
         have = self._inventory()
         calls = frozenset(self._in_flight())
-        return list(strays(have, self._ask(), calls))
+        return list(orphans(have, self._ask(), calls))
 
     def _inventory(self) -> Inventory:
         now = self._links.settings()
@@ -160,55 +160,55 @@ class Collector:
             led_out=self._gateways.users(),
         )
 
-    def _remove(self, stray: Stray) -> bool:
-        if stray.kind == BRIDGE_PORT:
-            self._links.detach(stray.owner)
-        elif stray.kind == LINK:
+    def _remove(self, orphan: Orphan) -> bool:
+        if orphan.kind == BRIDGE_PORT:
+            self._links.detach(orphan.owner)
+        elif orphan.kind == LINK:
             faultpoint.reach("before deletion of a link")
-            netlink.delete_link(stray.name)
+            netlink.delete_link(orphan.name)
             faultpoint.reach("after deletion of a link")
-        elif stray.kind == PORT:
-            self._remove_port(stray)
-        elif stray.kind == TEST_PORT:
-            probe.delete_port(self._links, stray.name)
-        elif stray.kind == TEST_NETWORK:
-            probe.delete_network(self._connect(), stray.name)
-        elif stray.kind == PUBLISHED:
-            self._gateways.revoke(stray.owner)
-        elif stray.kind == WAY_OUT:
-            self._gateways.delete(stray.owner)
-        elif stray.kind == ROUTER:
-            self._remove_router(stray)
+        elif orphan.kind == PORT:
+            self._remove_port(orphan)
+        elif orphan.kind == TEST_PORT:
+            probe.delete_port(self._links, orphan.name)
+        elif orphan.kind == TEST_NETWORK:
+            probe.delete_network(self._connect(), orphan.name)
+        elif orphan.kind == PUBLISHED:
+            self._gateways.revoke(orphan.owner)
+        elif orphan.kind == WAY_OUT:
+            self._gateways.delete(orphan.owner)
+        elif orphan.kind == ROUTER:
+            self._remove_router(orphan)
         else:
-            return self._take_off(stray)
+            return self._take_off(orphan)
         return True
 
-    def _remove_port(self, stray: Stray) -> None:
+    def _remove_port(self, orphan: Orphan) -> None:
         client = self._connect()
         # Read again: a port that stays may have been taken for another endpoint since.
-        for port in client.query("ports", id=stray.name, device_id=stray.owner):
+        for port in client.query("ports", id=orphan.name, device_id=orphan.owner):
             self._ports.let_go(client, port)
 
-    def _remove_router(self, stray: Stray) -> None:
+    def _remove_router(self, orphan: Orphan) -> None:
         client = self._connect()
-        for router in routers.left(client, id=stray.name):
+        for router in routers.left(client, id=orphan.name):
             routers.dismantle(client, router)
 
-    def _take_off(self, stray: Stray) -> bool:
+    def _take_off(self, orphan: Orphan) -> bool:
         client = self._connect()
         host = str(self._links.settings().system_id)
-        network = client.show("networks", stray.name)
+        network = client.show("networks", orphan.name)
         ports = client.query("ports", network_id=network["id"])
-        if tags.is_of_swarm(stray.owner):
+        if tags.is_of_swarm(orphan.owner):
             ports = [one for one in ports if host_of(one) == host]
         if tags.MADE in network["tags"] and not all(map(_goes_along, ports)):
             log.warning("network %s of a removed Docker network has ports", network["id"])
             return False
-        if not stray.owner:
+        if not orphan.owner:
             self._networks.vacate(client, network)
             return True
-        self._gateways.delete_of(stray.owner)
-        self._networks.take_off(client, network, stray.owner, host)
+        self._gateways.delete_of(orphan.owner)
+        self._networks.take_off(client, network, orphan.owner, host)
         return True
 
 

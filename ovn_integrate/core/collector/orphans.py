@@ -55,7 +55,7 @@ class Inventory:
 
 
 @dataclass(frozen=True)
-class Stray:
+class Orphan:
     """A thing without an owner.
 
     :param kind: ``port``, ``OVS port``, ``link``, ``network`` …
@@ -71,7 +71,7 @@ class Stray:
     sure: bool = True
 
 
-def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[Stray]:
+def orphans(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[Orphan]:
     """What has no owner, in the order in which to remove it.
 
     :param in_flight: ids of networks and endpoints that calls are about.
@@ -82,7 +82,7 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
     unknown = "Docker does not know its endpoint"
     for one in have.attached:
         if one.endpoint_id not in alive:
-            yield Stray(BRIDGE_PORT, one.name, one.endpoint_id, unknown)
+            yield Orphan(BRIDGE_PORT, one.name, one.endpoint_id, unknown)
     gone_with_it = {one.name for one in have.attached}
     used = {names.outer(endpoint) for endpoint in alive}
     # The outer ends first, which take the inner ones with them.
@@ -90,53 +90,53 @@ def strays(have: Inventory, known: Known, in_flight: Iterable[str]) -> Iterator[
         outer = names.outer(link[2:])
         if outer not in used | gone_with_it:
             gone_with_it.add(outer)
-            yield Stray(LINK, link, link[2:], unknown)
+            yield Orphan(LINK, link, link[2:], unknown)
     for port in have.ports:
         # An address is reserved before Docker says for which endpoint.
         held = port["device_owner"] == RESERVED and (calls or _addresses(port) & reserved)
         if port["device_id"] not in alive and not held:
-            yield Stray(PORT, port["id"], port["device_id"], unknown)
+            yield Orphan(PORT, port["id"], port["device_id"], unknown)
     for port in have.locks:
-        yield Stray(PORT, port["id"], port["device_id"], "the process that locked with it is dead")
+        yield Orphan(PORT, port["id"], port["device_id"], "the process that locked with it is dead")
     for endpoint in have.published:
         if endpoint not in alive:
-            yield Stray(PUBLISHED, endpoint, endpoint, unknown)
+            yield Orphan(PUBLISHED, endpoint, endpoint, unknown)
     for router in have.routers:  # which are on networks, and are locked by them
-        yield Stray(ROUTER, router["id"], "", "no Docker network is on it any more")
+        yield Orphan(ROUTER, router["id"], "", "no Docker network is on it any more")
     on_docker = {tags.short(one) for one in known.networks | calls}
-    networks = list(_stray_networks(have, on_docker))
+    networks = list(_orphan_networks(have, on_docker))
     yield from networks
     # A way out goes with its network, if that is still there.
     told = {one.owner for one in networks if one.sure}
     for network_id in have.led_out:
         if tags.short(network_id) not in on_docker | told:
-            yield Stray(WAY_OUT, network_id, network_id, _FORGOTTEN)
+            yield Orphan(WAY_OUT, network_id, network_id, _FORGOTTEN)
     killed = "the test that it was for was killed"
     for name in have.test_ports:
-        yield Stray(TEST_PORT, name, "", killed)
+        yield Orphan(TEST_PORT, name, "", killed)
     for network in probe.left_behind(have.networks, have.links, have.host):
-        yield Stray(TEST_NETWORK, network["id"], "", killed)
+        yield Orphan(TEST_NETWORK, network["id"], "", killed)
 
 
-def _stray_networks(have: Inventory, alive: Set[str]) -> Iterator[Stray]:
+def _orphan_networks(have: Inventory, alive: Set[str]) -> Iterator[Orphan]:
     """:param alive: of Docker's networks, as much of the ids as tags keep."""
     for network in have.networks:
         if teardown.is_left(network):
-            yield Stray(NETWORK, network["id"], "", "no Docker network is on it any more")
+            yield Orphan(NETWORK, network["id"], "", "no Docker network is on it any more")
         if teardown.is_begun(network, have.host):
             begun = tags.held_by(network["description"])
             if begun not in alive:
-                yield Stray(NETWORK, network["id"], begun, _FORGOTTEN)
+                yield Orphan(NETWORK, network["id"], begun, _FORGOTTEN)
         for id in tags.held_at(network["tags"], have.host):
             if id not in alive:
-                yield Stray(NETWORK, network["id"], id, _FORGOTTEN)
+                yield Orphan(NETWORK, network["id"], id, _FORGOTTEN)
         elsewhere = tags.held_somewhere(network["tags"])
         if teardown.is_begun(network, tags.SWARM):
             elsewhere = [tags.held_by(network["description"])]
         for id in elsewhere:
             if id not in alive:
                 why = "Docker does not know its network here, another host's may"
-                yield Stray(NETWORK, network["id"], id, why, sure=False)
+                yield Orphan(NETWORK, network["id"], id, why, sure=False)
 
 
 def _addresses(port: Resource) -> frozenset[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ovn_integrate import netlink
 from ovn_integrate.core.collector.gc import PAUSE, Collector
-from ovn_integrate.core.probe.responder import Answering
+from ovn_integrate.core.probe.responder import Responder
 from ovn_integrate.errors import Error
 from ovn_integrate.host import gateway
 from ovn_integrate.netlink.rules import RuleChanges
@@ -48,9 +48,9 @@ class Clock(Repeated):
         found = self._collector.find()
         if self._stopped.is_set():
             return  # the pause between the looks was cut short
-        for stray, gone in self._collector.remove(found):
+        for orphan, gone in self._collector.remove(found):
             if gone:
-                log.warning("removed %s %s: %s", stray.kind, stray.name, stray.why)
+                log.warning("removed %s %s: %s", orphan.kind, orphan.name, orphan.why)
 
 
 class Keeper(Repeated):
@@ -95,13 +95,13 @@ class Answerer(Repeated):
     """Answers the tests of other chassis, and begins anew when that ends: the settings changed, or
     Southbound was out of reach."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, responder: Responder) -> None:
         super().__init__("answering tests", _LOOK, _AGAIN)
-        self._answering = answering
+        self._responder = responder
 
     def _do(self) -> None:
         try:
-            self._answering.follow()
+            self._responder.follow()
         except Error as error:
             # ovn-controller says so louder, and nothing but a test misses it.
             log.info("no tests are answered: %s", error)

@@ -16,7 +16,7 @@ from functools import partial
 from ovn_integrate import netlink, openflow, paths
 from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract.device_owners import MADE, TAKEN, host_of
-from ovn_integrate.core.addresses.reservation_cache import Notes
+from ovn_integrate.core.addresses.reservation_cache import ReservationCache
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.endpoint.endpoint_request import Addresses, Identity, Wish
 from ovn_integrate.core.endpoint.mode import Connect, Mode
@@ -24,7 +24,7 @@ from ovn_integrate.core.endpoint.ports import UNDO, Ports, addresses_of, undoing
 from ovn_integrate.core.link import gratuitous_arp
 from ovn_integrate.core.link import veth as names
 from ovn_integrate.core.link.links import Link, Links
-from ovn_integrate.core.link.prefetch import HeadStart
+from ovn_integrate.core.link.prefetch import Prefetch
 from ovn_integrate.core.network.model import Network
 from ovn_integrate.core.network.options import OVN, PublishedPort
 from ovn_integrate.core.way_out import routers
@@ -49,7 +49,7 @@ class Endpoints:
         links: Links,
         mode: Callable[[], Mode],
         networks: Networks,
-        notes: Notes,
+        cache: ReservationCache,
         revoke: Callable[[str], None],
         *,
         ready_timeout: float,
@@ -58,7 +58,7 @@ class Endpoints:
         self._mode = mode
         self._revoke = revoke
         self._networks = networks
-        self._ports = Ports(networks, notes, self.free_dead)
+        self._ports = Ports(networks, cache, self.free_dead)
         self._ready_timeout = ready_timeout
         self._turns = _Turns()
         # To spare a question at DeleteEndpoint; Neutron knows it as well.
@@ -174,7 +174,7 @@ class Endpoints:
         network = self._networks.get(client, who.network_id)
         with ExitStack() as undo:
             undo.callback(self._drop_link, who)
-            start = self._head_start(wish, self._mtu(network))
+            start = self._prefetch(wish, self._mtu(network))
             port, addresses = self._ports.get(client.meanwhile(start.take), wish)
             undo.callback(self._drop_port, client, port)
             port = self._mode().settle(client, port)
@@ -185,14 +185,14 @@ class Endpoints:
         self._known[who.endpoint_id] = port
         return addresses
 
-    def _head_start(self, wish: Wish, mtu: int) -> HeadStart:
+    def _prefetch(self, wish: Wish, mtu: int) -> Prefetch:
         who, addresses = wish.who, wish.addresses
         pair = self._links.prepare(who.endpoint_id, addresses.mac, mtu)
         mac = addresses.mac or usual_mac(addresses)
         link = None
         if mac is not None and wish.port is None and self._mode().early:
             link = partial(Link, who.network_id, who.endpoint_id, mac=mac)
-        return HeadStart(pair, self._links.attach, link)
+        return Prefetch(pair, self._links.attach, link)
 
     def _again(self, client: Client, wish: Wish) -> Addresses | None:
         """The answer of an earlier call, if there was one and the question is the same."""

@@ -16,7 +16,7 @@ from typing import Any
 from ovn_integrate.clients.neutron.client import Client, Resource
 from ovn_integrate.contract import tags
 from ovn_integrate.contract.device_owners import ENDPOINTS, MADE, OWN_MAC, RESERVED, TAKEN, host_of
-from ovn_integrate.core.addresses.reservation_cache import Notes, addresses_in
+from ovn_integrate.core.addresses.reservation_cache import ReservationCache, addresses_in
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.endpoint.endpoint_request import Addresses, Interface4or6, Wish
 from ovn_integrate.core.network.model import Network
@@ -50,11 +50,11 @@ class Ports:
     def __init__(
         self,
         networks: Networks,
-        notes: Notes,
+        cache: ReservationCache,
         yields: Callable[[Client, Resource, str], bool],
     ) -> None:
         self._networks = networks
-        self._notes = notes
+        self._cache = cache
         self._yields = yields
 
     def get(self, client: Client, wish: Wish) -> tuple[Resource, Addresses]:
@@ -127,7 +127,7 @@ class Ports:
             old = self.of(client, wish.who.endpoint_id)
             if old:
                 return old[0]
-        noted = self._notes.take(network.id, wish.addresses.mac)
+        noted = self._cache.take(network.id, wish.addresses.mac)
         if noted is not None:
             taken = _take_over(client, network, wish, noted, self._groups(client, network, wish))
             if taken is not None:
@@ -167,7 +167,7 @@ class Ports:
             elif not self._yields(client, port, wish.host):
                 raise Conflict(subject, f"is attached on host {host_of(port)}")
             port = client.show("ports", port["id"])
-        self._notes.take(network.id, wish.addresses.mac)
+        self._cache.take(network.id, wish.addresses.mac)
         # An earlier call that was cut short may have given it Docker's, and kept its own.
         kept = port["device_id"] and OWN_MAC in (port.get("binding:profile") or {})
         other = wish.addresses.mac not in (None, port["mac_address"])
@@ -234,7 +234,7 @@ class Ports:
     def _refuse_other_network(self, client: Client, network: Network, wish: Wish) -> None:
         """:raises Conflict: the pool of the addresses is on another logical network."""
         ips = {str(one.ip) for one in wish.addresses.ips}
-        other = self._notes.elsewhere(wish.addresses.mac, ips)
+        other = self._cache.elsewhere(wish.addresses.mac, ips)
         if other is not None and ips:
             name = client.show("networks", other)["name"]
             raise Conflict(

@@ -9,7 +9,7 @@ from ovn_integrate.core.link.veth import Pair
 from ovn_integrate.errors import Error
 
 
-class HeadStart:
+class Prefetch:
     """The veth pair, and where the port's id and MAC are known beforehand its link to the bridge.
 
     OVN binds a port that comes after its link as it binds one that came before.

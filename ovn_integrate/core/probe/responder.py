@@ -66,7 +66,7 @@ class _Answer:
             self._end.close()
 
 
-class Answering:
+class Responder:
     """Brings up this chassis' ends of the tests of others.
 
     :param timeout: seconds that Southbound has to answer.

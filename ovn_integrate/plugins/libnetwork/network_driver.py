@@ -18,7 +18,7 @@ from ovn_integrate.clients.neutron import keystone
 from ovn_integrate.clients.neutron.client import Client
 from ovn_integrate.contract import tags
 from ovn_integrate.core.addresses.pools import SPACE, Pools
-from ovn_integrate.core.addresses.reservation_cache import Notes
+from ovn_integrate.core.addresses.reservation_cache import ReservationCache
 from ovn_integrate.core.addresses.reservations import Reservations
 from ovn_integrate.core.attachment.networks import Networks
 from ovn_integrate.core.collector.gc import Collector
@@ -66,20 +66,20 @@ class Driver:
         self._scope = scope
         self._gateways = Gateways(links)
         self._networks = Networks()
-        notes = Notes()
+        cache = ReservationCache()
         self._mode = Modes(links).now
         self._endpoints = Endpoints(
             links,
             self._mode,
             self._networks,
-            notes,
+            cache,
             self._gateways.revoke,
             ready_timeout=ready_timeout,
         )
         self._neutron = Client(())
         self._connecting = threading.Lock()
         self._pools = Pools()
-        self._reservations = Reservations(self._pools, notes, self._endpoints.free_dead)
+        self._reservations = Reservations(self._pools, cache, self._endpoints.free_dead)
         self.ipam = Ipam(self._pools, self._reservations, self._client, self._host)
 
     def collector(self, calls: Calls, pause: Callable[[], object], timeout: float) -> Collector:

@@ -50,7 +50,7 @@ def application(
     """
     from ovn_integrate.core.collector import reconcile
     from ovn_integrate.core.collector.in_flight import Calls
-    from ovn_integrate.core.probe.responder import Answering
+    from ovn_integrate.core.probe.responder import Responder
     from ovn_integrate.core.way_out.gateways import Gateways
     from ovn_integrate.plugins.libnetwork import app
     from ovn_integrate.plugins.libnetwork.network_driver import Driver
@@ -68,7 +68,7 @@ def application(
     if names:
         driver.names().start()
     if tests:
-        reconcile.Answerer(Answering(links, timeout)).start()
+        reconcile.Answerer(Responder(links, timeout)).start()
     reconcile.Keeper(driver.restore, driver.way_out).start()
     return app.create(driver, calls)
 

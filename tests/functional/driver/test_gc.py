@@ -34,14 +34,14 @@ def knows(lan: Lan, *endpoints: str) -> Callable[[], Known]:
     return lambda: Known(frozenset({lan.id}), frozenset(endpoints))
 
 
-def kinds(found: list[orphans.Stray]) -> list[str]:
-    return [stray.kind for stray in found]
+def kinds(found: list[orphans.Orphan]) -> list[str]:
+    return [orphan.kind for orphan in found]
 
 
 def collect(made: gc.Collector) -> list[str]:
     done = list(made.remove(made.find()))
     assert all(gone for _, gone in done)
-    return kinds([stray for stray, _ in done])
+    return kinds([orphan for orphan, _ in done])
 
 
 def test_what_docker_forgot_goes_and_what_it_knows_stays(
@@ -106,12 +106,12 @@ def test_an_endpoint_that_is_being_made_stays(host: Host, lan: Lan, collector: M
     def begin() -> None:
         host.ok("NetworkDriver.CreateEndpoint", other)
 
-    stray = lan.endpoint(9)
-    host.ok("NetworkDriver.CreateEndpoint", stray)
+    orphan = lan.endpoint(9)
+    host.ok("NetworkDriver.CreateEndpoint", orphan)
     found = collector(known, pause=begin).find()
-    assert {one.owner for one in found} == {stray["EndpointID"]}
+    assert {one.owner for one in found} == {orphan["EndpointID"]}
     delete(host, other)
-    delete(host, stray)
+    delete(host, orphan)
 
 
 def test_the_driver_tells_which_calls_run(host: Host, lan: Lan) -> None:
@@ -209,7 +209,7 @@ def test_a_network_that_docker_removed_without_saying_so_goes(host: Host, collec
     assert collector(lambda: Known(frozenset({here.id, adopted.id}))).find() != []
     alive = Known(endpoints=frozenset({endpoint["EndpointID"]}))
     made = collector(lambda: alive)
-    done = {stray.name: gone for stray, gone in made.remove(made.find())}
+    done = {orphan.name: gone for orphan, gone in made.remove(made.find())}
     assert done[network["id"]] is True
     assert list(done.values()) == [False, True]  # a network with ports stays, with its tags
     assert host.neutron.show("networks", network["id"])["tags"] == []

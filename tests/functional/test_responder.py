@@ -84,7 +84,7 @@ def test_a_peer_that_cannot_be_answered_is_no_harm_to_the_others(
 
     def follow() -> None:
         try:
-            responder.Answering(links, 10).follow()
+            responder.Responder(links, 10).follow()
         except ValueError as error:
             failed.append(error)
             Answer.begun.set()
