@@ -1,4 +1,4 @@
-"""The life of this program's own servers: start one detached, ask after it, stop it."""
+"""The life of this program's own servers: start one detached, show its status, stop it."""
 
 from __future__ import annotations
 

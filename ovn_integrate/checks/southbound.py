@@ -44,7 +44,7 @@ def _raft(facts: Facts) -> Verdict:
         return failed(
             f"has lost the cluster: {', '.join(apart)}",
             "there: ovn-appctl -t /run/ovn/ovnsb_db.ctl cluster/status OVN_Southbound; one that "
-            "has failed, as a leader on a full disk does, goes on when it is started anew",
+            "has failed, as a leader on a full disk does, goes on when it is restarted",
         )
     leaders = [remote for remote, row in members.items() if row.leader]
     if not leaders:

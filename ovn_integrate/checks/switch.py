@@ -27,7 +27,7 @@ def _switch(facts: Facts) -> Verdict:
     if row.cur_cfg != row.next_cfg:
         behind = f"ovs-vswitchd is at change {row.cur_cfg} of {row.next_cfg}"
         return failed(behind, f"see {paths.ovs_logdir()}/ovs-vswitchd.log")
-    return fine("ovs-vswitchd runs, and has taken in every change")
+    return fine("ovs-vswitchd runs and is up to date")
 
 
 def _datapath(facts: Facts) -> Verdict:

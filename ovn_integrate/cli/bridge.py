@@ -18,7 +18,7 @@ from ovn_integrate.host import bridge
     help="Kernel (system) or userspace (netdev); auto takes the kernel's where it has one.",
 )
 def create(app: App, datapath: str, form: str) -> None:
-    """Make the integration bridge, or set an existing one right."""
+    """Create the integration bridge, or correct an existing one."""
     with app.host(bridge.TABLES) as session:
         changed = bridge.create(session, datapath)
         answer = bridge.describe(session)

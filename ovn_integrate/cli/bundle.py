@@ -17,13 +17,12 @@ from ovn_integrate.cli.app import App, verb
 @verb()
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 def bundle(app: App, file: Path | None, form: str) -> None:
-    """Put all that somebody who looks for a fault asks for into one FILE.tar.gz: databases, flows,
-    logs, versions, doctor.
+    """Collect a support bundle in one FILE.tar.gz: databases, flows, logs, versions, doctor.
 
-    Each thing has --timeout seconds, and what cannot be had is written down with the reason, so
-    that it works with any daemon dead. Passwords, tokens and private keys are taken out, and what
-    may be one: of others' programs the arguments, of variables and labels the values. FILE is
-    ovn-integrate-HOST-TIME.tar.gz here if none is given, and is replaced if it exists.
+    Each item has --timeout seconds; what cannot be collected is listed with the reason, so it works
+    with any daemon dead. Passwords, tokens and private keys are removed, and so is what may be one:
+    the arguments of other programs, and the values of variables and labels. Without FILE it is
+    ovn-integrate-HOST-TIME.tar.gz in this folder; an existing file is replaced.
     """
     from ovn_integrate.checks.bundle import archive, items, redact, views
     from ovn_integrate.checks.facts import Facts

@@ -21,7 +21,7 @@ from ovn_integrate.pki.authority import Authority
 
 @group()
 def central() -> None:
-    """Start, stop or ask after OVN's databases and ovn-northd on this host."""
+    """Start, stop or show the status of OVN's databases and ovn-northd on this host."""
 
 
 @verb()
@@ -31,7 +31,7 @@ def central() -> None:
     help="Addresses of this host on which other hosts reach the databases (ports 6641, 6642).",
 )
 @click.option("--tls", is_flag=True, help="By TLS, with certificates, and the IPAM server too.")
-@click.option("--insecure", is_flag=True, help="Let others than this host in without certificates.")
+@click.option("--insecure", is_flag=True, help="Admit other hosts without certificates.")
 def start(app: App, listen: str | None, tls: bool, insecure: bool, form: str) -> None:
     """Start the Northbound and Southbound databases and ovn-northd.
 
@@ -61,7 +61,7 @@ def start(app: App, listen: str | None, tls: bool, insecure: bool, form: str) ->
 
 @verb()
 def stop(app: App, form: str) -> None:
-    """Stop them; the databases keep what they hold."""
+    """Stop them; the databases keep their content."""
     # What serves by TLS was started with them.
     served = Authority(paths.pki()).made and servers.stop("ipam", app.timeout)
     stopped = daemon.stop(app.timeout) or served
@@ -104,7 +104,7 @@ def status(app: App, form: str) -> None:
     help="As of ipam start.",
 )
 @click.option("--tls", is_flag=True, help="By TLS, with certificates, as of central start.")
-@click.option("--insecure", is_flag=True, help="Let others than this host in without certificates.")
+@click.option("--insecure", is_flag=True, help="Admit other hosts without certificates.")
 def run(
     app: App,
     listen: str,
@@ -135,13 +135,13 @@ def run(
     default=60.0,
     show_default=True,
     metavar="MINUTES",
-    help="For how long it is good.",
+    help="How long it is valid.",
 )
 @click.option(
     "--address",
     "address",
     metavar="ADDRESS[,...]",
-    help="Where HOST reaches the central host.  [default: where Southbound listens]",
+    help="Address by which HOST reaches the central host.  [default: where Southbound listens]",
 )
 @click.option(
     "--system-id",

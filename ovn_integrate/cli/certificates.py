@@ -29,7 +29,7 @@ def certificates() -> None:
 
 
 @verb(name="list")
-@click.option("--all", "every", is_flag=True, help="Those that have ended too.")
+@click.option("--all", "every", is_flag=True, help="Include those that have expired.")
 def list_(app: App, every: bool, form: str) -> None:
     """List those of this host; on a central one, what was signed, and what of it was revoked.
 
@@ -51,12 +51,14 @@ def list_(app: App, every: bool, form: str) -> None:
 
 
 @verb(audited=lambda _: [])
-@click.option("--if-due", is_flag=True, help="Only what has less than a third of its time left.")
+@click.option(
+    "--if-due", is_flag=True, help="Only certificates with less than a third of their time left."
+)
 def renew(app: App, if_due: bool, form: str) -> None:
-    """Have a new key and certificate in the place of each that this host has.
+    """Replace each key and certificate of this host.
 
-    A host asks the IPAM server, with the one that is still good. Connections go on, and nothing has
-    to be started again: Open vSwitch, OVN and this program's servers read the files anew.
+    A host asks the IPAM server, with the certificate that is still valid. Connections go on and no
+    daemon restarts: Open vSwitch, OVN and this program's servers read the new files.
     """
     authority = Authority(paths.pki())
     done = []
@@ -83,7 +85,7 @@ def renew(app: App, if_due: bool, form: str) -> None:
     help="Only what it has of this role, as hosts and chassis may have one name.",
 )
 def revoke(app: App, name: str, role: str | None, form: str) -> None:
-    """Take back what was signed for a host, by its name or its chassis', and delete the chassis.
+    """Revoke the certificates of a host, by its name or its chassis', and delete the chassis.
 
     To be done on a central host, for a chassis, another central host or an operator. Its join
     tokens end as well. The IPAM servers refuse it at once, and renew it no more. Open vSwitch knows
@@ -135,7 +137,7 @@ def issue(app: App, name: str, file: Path, form: str) -> None:
 @verb(audited=lambda options: [str(options["file"])])
 @click.argument("file", type=click.Path(path_type=Path))
 def accept(app: App, file: Path, form: str) -> None:
-    """Let in who has the certificate of FILE, which an authority of your own signed.
+    """Admit the holder of the certificate in FILE, which an authority of your own signed.
 
     To be done on a central host, of each certificate that IPAM servers with --ca-certificate are
     to know; also of a central host's that was revoked and is to be one again.
@@ -152,9 +154,9 @@ def accept(app: App, file: Path, form: str) -> None:
 
 
 @verb(audited=lambda _: [])
-@click.option("--force", is_flag=True, help="Leave out those who are not ready, for good.")
+@click.option("--force", is_flag=True, help="Leave out hosts that are not ready, for good.")
 def rotate(app: App, force: bool, form: str) -> None:
-    """Put new authorities in the place of the old ones, one step each time that it is run.
+    """Replace the authorities, one step each time it is run.
 
     To be done on a central host. First the new ones are made, and vouched for by the old ones; each
     host trusts both when it asks the next time (within 6 hours, or by certificates renew). Then the

@@ -46,7 +46,7 @@ def list_(app: App, form: str) -> None:
 )
 @dry_run_option
 def remove(app: App, name: str, force: bool, address: str | None, dry_run: bool, form: str) -> None:
-    """Free what a host held that is gone for good: NAME is its chassis, or its hostname.
+    """Remove what a host that is gone for good left behind: NAME is its chassis, or its hostname.
 
     Its endpoints' ports and addresses, its Docker networks' places on logical networks, the way
     out of routers that went by it, and its chassis with the tunnels to it. A chassis that answers

@@ -50,7 +50,7 @@ def init(
     dry_run: bool,
     form: str,
 ) -> None:
-    """Say how this host's containers are connected: once, before the others."""
+    """Set how this host's containers are connected: once, before the other verbs."""
     mode = modes.chosen(overlay_mode, underlay_mode, bridge)
     if mode is None or bridge is None:
         raise click.UsageError("--bridge and one of --overlay-mode and --underlay-mode are needed")
@@ -130,12 +130,12 @@ def endpoint_list(app: App, form: str) -> None:
     "--image",
     default=containers.IMAGE,
     show_default=True,
-    help="Of which the container is, which only sleeps.",
+    help="Image of the container, which only sleeps.",
 )
 def container_create(app: App, endpoints: tuple[str, ...], image: str, form: str) -> None:
     """Start a container with these endpoints and no other network, and print its id.
 
-    Another container joins it with docker run --network container:ID.
+    Another container shares it with docker run --network container:ID.
     """
     with _plugs(app) as plugs:
         made = containers.create(plugs, app.neutron(), endpoints, image)
@@ -153,7 +153,7 @@ def container_delete(app: App, name: str, form: str) -> None:
 
 @verb(name="container-replug")
 def container_replug(app: App, form: str) -> None:
-    """Give such containers their links again, after they were started anew.
+    """Plug such containers again after they were restarted.
 
     What containers had that are gone is free afterwards.
     """

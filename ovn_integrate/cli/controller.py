@@ -12,7 +12,7 @@ from ovn_integrate.host import controller as daemon
 
 @group()
 def controller() -> None:
-    """Start, stop or ask after ovn-controller."""
+    """Start, stop or show the status of ovn-controller."""
 
 
 @verb()

@@ -17,10 +17,10 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "yel
 
 @verb()
 @click.argument("checks", nargs=-1, metavar="[CHECK]...", shell_complete=completion.checks)
-@click.option("--fix", is_flag=True, help="Mend what is safe to mend, and look again.")
+@click.option("--fix", is_flag=True, help="Repair what is safe to repair, and check again.")
 @click.option("--list", "listed", is_flag=True, help="Show the checks, and why each matters.")
 def doctor(app: App, checks: tuple[str, ...], fix: bool, listed: bool, form: str) -> None:
-    """Look for what is wrong with this host, and say what mends it; exit 10 when something is."""
+    """Find faults of this host and say how to fix each; exit 10 when there are any."""
     wanted = examine.chosen(checks)
     if listed:
         rows = [{"check": one.name, "why": one.why, "fix": one.mend is not None} for one in wanted]

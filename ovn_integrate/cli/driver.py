@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 @group()
 def driver() -> None:
-    """Start, stop or ask after the Docker network driver "openvswitch"."""
+    """Start, stop or show the status of the Docker network driver "openvswitch"."""
 
 
 @verb()
 @modes.options(bridge="The bridge that has the VM's NIC.")
-@click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
+@click.option(
+    "--detach", is_flag=True, help="Return once it serves, and leave it in the background."
+)
 @click.option(
     "--ready-timeout",
     type=click.FloatRange(min=0),
@@ -46,7 +48,8 @@ def driver() -> None:
     default=300.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to remove what no living endpoint owns, see driver gc; 0 never does.",
+    help="Seconds between two runs of driver gc, which removes what no living endpoint owns; 0 "
+    "turns it off.",
 )
 @click.option(
     "--no-check",
@@ -161,7 +164,7 @@ def status(app: App, form: str) -> None:
 
 
 @verb()
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 def gc(app: App, dry_run: bool, form: str) -> None:
     """Remove what no living endpoint owns: ports in the IPAM, ports on the bridge, links.
 

@@ -34,11 +34,10 @@ def history(app: App, form: str) -> None:
 @click.option("--force", is_flag=True, help="Also where a key has been changed since.")
 @dry_run_option
 def undo(app: App, number: int | None, force: bool, dry_run: bool, form: str) -> None:
-    """Have the settings as they were before change N of `history`.
+    """Restore the settings from before change N of `history`.
 
-    Without N it is the last change that is not undone, so that each run goes one further back;
-    with N it may be run twice. A key that was changed again since is not touched, nor are the
-    others then.
+    Without N it undoes the last change that is not undone yet, so each run goes one further back;
+    with N it may be run twice. If one of the keys was changed since, nothing is restored.
     """
     with app.host(settings.TABLES) as session:
         entry, lines = record.undo(session, number, force=force, dry_run=dry_run)

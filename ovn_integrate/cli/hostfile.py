@@ -20,7 +20,7 @@ from ovn_integrate.host import history, hostfile, settings
 def apply(
     app: App, file: BinaryIO | None, schema: bool, force: bool, dry_run: bool, form: str
 ) -> None:
-    """Have the settings that a file says, in one transaction.
+    """Apply settings from a file, in one transaction.
 
     `show -o yaml` prints such a file. Settings that it does not name stay as they are; an empty
     value unsets one.

@@ -43,15 +43,15 @@ def ipam() -> None:
 @click.option(
     "--ca-certificate",
     metavar="FILE",
-    help="Who signs clients' certificates; which of them are good, the ledger in Northbound tells.",
+    help="Authority of clients' certificates; the ledger in Northbound says which are valid.",
 )
 @click.option(
     "--token-file",
     metavar="FILE",
-    help="Take tokens too, as of ipam token.  [default with TLS: /etc/ovn-integrate/tokens.json]",
+    help="Accept tokens too, see ipam token.  [default with TLS: /etc/ovn-integrate/tokens.json]",
 )
 @click.option(
-    "--insecure", is_flag=True, help="Let others than this host reach it without TLS, as anybody."
+    "--insecure", is_flag=True, help="Serve other hosts without TLS, where anybody may do anything."
 )
 @click.option(
     "--server-name",
@@ -74,9 +74,11 @@ def ipam() -> None:
     help="A line of JSON for each change, join and renewal, and each refusal of one.  [default: "
     "the journal, where there is one, else /var/log/ovn-integrate/ipam/audit.log]",
 )
-@click.option("--detach", is_flag=True, help="Return once it serves, leaving it in the background.")
 @click.option(
-    "--prepare", "step", flag_value="prepare", help="As root: make ready what it needs, and return."
+    "--detach", is_flag=True, help="Return once it serves, and leave it in the background."
+)
+@click.option(
+    "--prepare", "step", flag_value="prepare", help="As root: prepare what it needs, and return."
 )
 @click.option(
     "--prepared", "step", flag_value="prepared", help="Serve what was made ready, as any user."
@@ -86,10 +88,10 @@ def start(
 ) -> None:
     """Serve the IPAM until SIGTERM, or in the background with --detach.
 
-    With a certificate, or with tokens, each client is known and may do what its role may; else
-    everybody may do everything. Files that are replaced count for the next connections.
+    With a certificate, or with tokens, each client is known and has the rights of its role;
+    without, anybody may do anything. Replaced files apply to the next connections.
 
-    Where ``central start --tls`` has made certificates, they are used unless told otherwise.
+    Where ``central start --tls`` has made certificates, they are the default.
 
     Started by root it serves as the user ovn-integrate, which is made if there is none, and another
     process of root's signs for it (OVN_INTEGRATE_USER names another user, or root for none).
@@ -173,7 +175,7 @@ def stop(app: App, form: str) -> None:
 
 @verb()
 def status(app: App, form: str) -> None:
-    """Show whether it runs here and whether the one that is set answers; exit 10 when not."""
+    """Show whether it runs here and whether the configured one answers; exit 10 when not."""
     with app.host(settings.TABLES) as session:
         now = settings.read(session)
     urls = now.ipam_urls
@@ -192,10 +194,10 @@ def _answer(url: str, mine: Credentials | None) -> int | None:
 
 
 @verb(audited=lambda options: [] if options["repair"] else None)
-@click.option("--repair", is_flag=True, help="Mend what can be mended safely.")
+@click.option("--repair", is_flag=True, help="Repair what can be repaired safely.")
 @click.option("--nb", metavar="REMOTE", help="OVN Northbound.  [default: as set, else this host's]")
 def check(app: App, repair: bool, nb: str | None, form: str) -> None:
-    """Find what contradicts itself in OVN Northbound; exit 10 when something is left of it.
+    """Find inconsistencies in OVN Northbound; exit 10 when any are left.
 
     Duplicate addresses and MACs, rows of what is gone, addresses outside their subnet, and ports
     whose rows say something else than what they were given.

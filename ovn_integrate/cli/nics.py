@@ -17,13 +17,13 @@ from ovn_integrate.netlink.link import Link
 from ovn_integrate.ovsdb import Session
 
 _no_guard = click.option(
-    "--no-guard", is_flag=True, help="Without a process that puts all back if this one is killed."
+    "--no-guard", is_flag=True, help="Without the process that puts all back if this one is killed."
 )
 
 
 @verb(name="nics-to-bridge")
 @click.argument("nics", nargs=-1, metavar="[NIC]...")
-@click.option("--confirm", is_flag=True, help="Let the NICs of the last move stay where they are.")
+@click.option("--confirm", is_flag=True, help="Keep the last move of NICs.")
 @click.option(
     "--confirm-within",
     "within",
@@ -31,16 +31,16 @@ _no_guard = click.option(
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="When all is put back unless it was confirmed.",
+    help="Seconds until all is put back unless confirmed.",
 )
 @click.option(
-    "--no-guard", is_flag=True, help="Needs no confirmation, and nothing is put back if killed."
+    "--no-guard", is_flag=True, help="Needs no confirmation; nothing is put back if killed."
 )
 @click.option(
     "--persist",
     "kind",
     type=click.Choice(persist.KINDS),
-    help="Write what has the bridge at the next boot too.",
+    help="Also write the configuration that makes the bridge at the next boot.",
 )
 @click.option("--guard", "be_guard", is_flag=True, hidden=True)
 @dry_run_option

@@ -35,7 +35,7 @@ def set_ipam(
     dry_run: bool,
     form: str,
 ) -> None:
-    """Say where the IPAM server and OVN central are.
+    """Set the addresses of the IPAM server and OVN central.
 
     Writes external_ids ipam, ovn-remote (Southbound) and ovn-nb (Northbound, with tcp alone).
     """
@@ -115,7 +115,7 @@ def set_containers_reach(app: App, ports: str, dry_run: bool, form: str) -> None
 @verb(name="unset-containers-reach")
 @dry_run_option
 def unset_containers_reach(app: App, dry_run: bool, form: str) -> None:
-    """Close all ports of OVN to this host's containers again."""
+    """Close all ports of OVN to this host's containers."""
     with app.host(settings.TABLES) as session:
         wanted = dict.fromkeys((settings.REACHABLE,))
         changes.write(session, wanted, "unset-containers-reach", form, dry_run=dry_run)
@@ -124,7 +124,7 @@ def unset_containers_reach(app: App, dry_run: bool, form: str) -> None:
 @verb(name="unset-ipam")
 @dry_run_option
 def unset_ipam(app: App, dry_run: bool, form: str) -> None:
-    """Forget where the IPAM server and OVN central are."""
+    """Unset the addresses of the IPAM server and OVN central."""
     with app.host(settings.TABLES) as session:
         wanted = dict.fromkeys((settings.IPAM, settings.REMOTE, settings.NORTHBOUND))
         changes.write(session, wanted, "unset-ipam", form, dry_run=dry_run)

@@ -20,7 +20,7 @@ _Line = tuple[str, ...]  # its parts
 
 
 @verb()
-@click.option("--watch", is_flag=True, help="Show it again every 2 s, until it is interrupted.")
+@click.option("--watch", is_flag=True, help="Show it every 2 s until interrupted.")
 def status(app: App, watch: bool, form: str) -> None:
     """Show this chassis, its servers and the tunnels to the others; exit 10 when one is wrong."""
     if watch:

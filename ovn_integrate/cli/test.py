@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--answer",
     is_flag=True,
-    help="Answer the tests of other chassis until SIGINT, where no driver does it.",
+    help="Answer the tests of other chassis until SIGINT, where no driver runs.",
 )
 def test(app: App, to: str | None, answer: bool, form: str) -> None:
     """Test the network to another chassis, or of this one: ping, MTU, TCP, names; exit 10 when

@@ -15,7 +15,7 @@ from ovn_integrate.cli.groups import group
 _file_option = click.option(
     "--token-file",
     metavar="FILE",
-    help="Where their hashes are.  [default: /etc/ovn-integrate/tokens.json]",
+    help="File of their hashes.  [default: /etc/ovn-integrate/tokens.json]",
 )
 
 
@@ -31,11 +31,11 @@ def token() -> None:
     type=click.Choice(["operator", "reader"]),
     default="operator",
     show_default=True,
-    help="What it is good for: everything, or to read.",
+    help="What it may do: everything, or read.",
 )
 @_file_option
 def create(app: App, name: str, role: str, token_file: str | None, form: str) -> None:
-    """Make a token and print it, this once; it is good from now on."""
+    """Create a token and print it, this once; it is valid at once."""
     from ovn_integrate.ipam.http import tokens
 
     made = tokens.create(_path(token_file), name, role)
@@ -46,7 +46,7 @@ def create(app: App, name: str, role: str, token_file: str | None, form: str) ->
 @verb()
 @_file_option
 def list(app: App, token_file: str | None, form: str) -> None:
-    """Show which tokens there are."""
+    """List the tokens."""
     from ovn_integrate.ipam.http import tokens
 
     rows: Any = [
@@ -60,7 +60,7 @@ def list(app: App, token_file: str | None, form: str) -> None:
 @click.argument("name")
 @_file_option
 def delete(app: App, name: str, token_file: str | None, form: str) -> None:
-    """Make a token good for nothing, from now on."""
+    """Delete a token; it is refused at once."""
     from ovn_integrate.ipam.http import tokens
 
     deleted = tokens.delete(_path(token_file), name)

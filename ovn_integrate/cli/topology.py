@@ -26,8 +26,8 @@ _DRAWN: dict[str, Callable[[Topology], str]] = {
 def topology(app: App, sb: str | None, form: str) -> None:
     """Draw chassis, tunnels, switches and ports: as a tree, a picture, or a page to look at.
 
-    How a tunnel is, only its two ends know: those of this host are told of, of the others that
-    there are such.
+    Only the two ends of a tunnel know its state: it is shown for this host's tunnels; of the
+    others, only that they exist.
     """
     seen = southbound.look(app.db or paths.host_remote(), sb, app.timeout)
     if form in _DRAWN:

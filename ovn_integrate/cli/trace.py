@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @click.option("--icmp", "protocol", flag_value="icmp", help="A ping.  [default without a PORT]")
 @click.option("--raw", is_flag=True, help="Print what ovn-trace and ofproto/trace print as well.")
 def trace(app: App, source: str, target: str, protocol: str | None, raw: bool, form: str) -> None:
-    """Show the way of a new connection's first packet: networks, policy, routers, NAT, port,
-    tunnel; exit 10 when it is dropped or rejected, which is told by what.
+    """Trace the first packet of a new connection: networks, policy, routers, NAT, port, tunnel;
+    exit 10 when it is dropped or rejected, naming the rule.
 
     A container of another host is known by its name in OVN, or as PORT.NETWORK, or by its port's
     id. No packet is sent.

@@ -43,7 +43,7 @@ def up(
     dry_run: bool,
     form: str,
 ) -> None:
-    """Make this host an OVN chassis: all steps in one, each skipped when already so."""
+    """Make this host an OVN chassis: all steps in one, skipping those already done."""
     types = encap.parse(encap_type)
     teps, central = _addresses(ipam, tep, all_in_one)
     wish = host_up.Wish(
