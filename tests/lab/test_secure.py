@@ -72,6 +72,10 @@ def test_what_looks_for_faults_is_let_in(secure: Secure) -> None:
     asked = ("remotes", "controller", "registered", "tunnels", "bindings", "ipam", "ipam-agrees")
     here.cli("doctor", *asked, "driver", "certificates", timeout=120)
     here.cli("status")
+    here.cli("--timeout", "20", "bundle", "/run/lab/b.tar.gz", timeout=120)
+    manifest = here.run("tar", "-xzOf", "/run/lab/b.tar.gz", "b/manifest.json").stdout
+    items = {item["name"]: item for item in json.loads(manifest)["items"]}
+    assert items["ipam/networks.json"]["outcome"] == "ok", items["ipam/networks.json"]
 
 
 def test_a_network_that_is_closed_and_has_a_way_out_by_ovn(secure: Secure) -> None:

@@ -16,6 +16,7 @@ from ovn_integrate.clients.neutron import keystone
 from ovn_integrate.clients.neutron.client import Client
 from ovn_integrate.core.attachment.host_network import DRIVER
 from ovn_integrate.errors import Error
+from ovn_integrate.host.credentials import Credentials
 from ovn_integrate.ovsdb import split_remotes
 
 _DATABASE_FILE = 200 << 20  # bytes
@@ -38,18 +39,20 @@ class Known:
 
     :ivar southbound: the remote of the Southbound database.
     :ivar credentials: options of OVN's tools.
+    :ivar own: this host's certificate, for the IPAM server; None where it has none.
     """
 
     southbound: str = ""
     ipam_urls: Sequence[str] = ()
     credentials: Sequence[str] = ()
+    own: Credentials | None = None
 
 
 def known(facts: Facts) -> Known:
     """Ask, and do without an answer if there is none."""
     try:
         now = facts.settings
-        return Known(now.remote or "", now.ipam_urls, facts.credentials)
+        return Known(now.remote or "", now.ipam_urls, facts.credentials, now.credentials)
     except Error:
         return Known()
 
@@ -64,7 +67,7 @@ def everything(remote: str, known: Known, timeout: float) -> list[Item]:
         *_databases(remote, known),
         *_own(timeout),
         *_docker(),
-        *_ipam(known.ipam_urls),
+        *_ipam(known.ipam_urls, known.own),
         *_switch(),
         *_ovn(known),
         *_network(),
@@ -130,14 +133,14 @@ def _inspected(seconds: float) -> list[object]:
     return [views.docker(dockerd.get(f"/networks/{one['Id']}", timeout=seconds)) for one in found]
 
 
-def _ipam(urls: Sequence[str]) -> Iterator[Item]:
+def _ipam(urls: Sequence[str], own: Credentials | None) -> Iterator[Item]:
     for collection in ("networks", "subnets", "ports", "routers", "security-groups"):
         if urls:
             yield answer(
                 f"ipam/{collection}.json",
                 f"{', '.join(urls)} /v2.0/{collection}",
                 lambda seconds, what=collection: Client(  # type: ignore[misc]
-                    urls, timeout=seconds, access=keystone.access()
+                    urls, timeout=seconds, access=keystone.access(), credentials=own
                 ).query(what),
             )
 
