@@ -149,6 +149,23 @@ class Connection:
         except (OSError, ValueError) as error:
             raise Gone(str(error)) from None
 
+    def hears(self) -> bool:
+        """Whether the client has sent something already, of which a piece is read.
+
+        :raises Gone: nothing will come any more.
+        """
+        try:
+            data = self.sock.recv(_PIECE)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            return False
+        except (OSError, ValueError) as error:
+            raise Gone(str(error)) from None
+        if not data:
+            raise Gone("the client hung up")
+        self.deadline = time.monotonic() + REQUEST
+        self._buffer += data
+        return True
+
     def read_header(self) -> bytes:
         """The header of the next request.
 

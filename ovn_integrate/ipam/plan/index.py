@@ -68,6 +68,17 @@ class Index:
         self.floating_ips: dict[str, FloatingIp] = {}
         self.subnet_pools: dict[str, SubnetPool] = {}
         self.port_forwardings: dict[str, PortForwarding] = {}
+        self._tables: dict[type, dict[str, Any]] = {
+            Network: self.networks,
+            Subnet: self.subnets,
+            Port: self.ports,
+            SecurityGroup: self.security_groups,
+            SecurityRule: self.security_rules,
+            Router: self.routers,
+            FloatingIp: self.floating_ips,
+            SubnetPool: self.subnet_pools,
+            PortForwarding: self.port_forwardings,
+        }
         self.groups = Groups()
         self._used: dict[tuple[str, int], Used] = defaultdict(Used)
         self._orders: dict[type, list[str]] = {}
@@ -106,18 +117,7 @@ class Index:
 
     def table(self, kind: type) -> dict[str, Any]:
         """The things of a kind by their ids."""
-        tables: dict[type, dict[str, Any]] = {
-            Network: self.networks,
-            Subnet: self.subnets,
-            Port: self.ports,
-            SecurityGroup: self.security_groups,
-            SecurityRule: self.security_rules,
-            Router: self.routers,
-            FloatingIp: self.floating_ips,
-            SubnetPool: self.subnet_pools,
-            PortForwarding: self.port_forwardings,
-        }
-        return tables[kind]
+        return self._tables[kind]
 
     def has_owner(self, owner: str) -> bool:
         """Whether somebody has made something that is there, or has put tags on it."""
