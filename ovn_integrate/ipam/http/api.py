@@ -314,10 +314,6 @@ def _unslashed() -> Response:
     raise HTTPNotFound
 
 
-def _extensions() -> Response:
-    return _answer(documents.extensions(_keys()))
-
-
 def _extension(alias: str) -> Response:
     found = documents.extension(alias, _keys())
     if found is None:

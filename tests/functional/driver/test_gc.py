@@ -255,7 +255,7 @@ def test_a_port_whose_host_is_hidden_is_anybodys(
     port = host.neutron.create(
         "ports", network_id=network["id"], device_owner=device_owners.TAKEN, device_id=new_id()
     )
-    assert kinds(collector(knows(lan)).find()) == [orphans.PORT]  # let go of by half
+    assert kinds(collector(knows(lan)).find()) == [orphans.PORT]  # half released
     query = host.neutron.query
 
     def hiding(collection: str, **filters: str) -> list[dict[str, object]]:
